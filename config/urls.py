@@ -1,0 +1,15 @@
+"""The whole URL map: prefixes and includes."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+from config.health import healthz
+
+urlpatterns = [
+    path("healthz", healthz),
+    path("", include("metrics.urls")),  # pages: the overview; /v1/metrics
+    path("", include("deployments.urls")),  # pages: deployments, applications, environments, jobs, settings
+    path("", include("deployments.api.urls")),  # /v1 and /api
+    path("admin/", admin.site.urls),
+]
+

@@ -1,0 +1,3 @@
+"""The HTTP API that reports and reads deployments."""
+
+urlpatterns = []

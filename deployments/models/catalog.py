@@ -1,0 +1,129 @@
+"""What can be deployed and where: repositories, applications, environments, tracks."""
+
+from typing import Any
+
+from django.db import models
+from django.utils import timezone
+
+from deployments.models.workspaces import Workspace
+from deployments.names import is_production_name, name_key
+
+# Folding the case of a text can triple its length (U+0390).
+KEY_LENGTH = 3 * 255
+
+
+class Repository(models.Model):
+    """A Git repository, known by its full name `owner/name`."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="repositories")
+    full_name = models.CharField(max_length=255)
+    full_name_key = models.CharField(max_length=KEY_LENGTH, editable=False)
+    default_branch = models.CharField(max_length=255, blank=True, default="")
+    default_branch_sha = models.CharField(
+        max_length=64, blank=True, default="", help_text="The newest known commit of the default branch."
+    )
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        verbose_name_plural = "repositories"
+        ordering = ["full_name"]
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "full_name_key"], name="one_repository_of_a_name")
+        ]
+
+    def __str__(self) -> str:
+        return self.full_name
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.full_name_key = name_key(self.full_name)
+        super().save(*args, **kwargs)
+
+
+class Application(models.Model):
+    """Something deployable, built from a repository or from one directory of it."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="applications")
+    repository = models.ForeignKey(Repository, on_delete=models.CASCADE, related_name="applications")
+    name = models.CharField(max_length=255)
+    name_key = models.CharField(max_length=KEY_LENGTH, editable=False)
+    monorepo_path = models.CharField(
+        "monorepo path",
+        max_length=255,
+        blank=True,
+        default="",
+        help_text="The directory it is built from. A commit that touches no file below it is none of its changes.",
+    )
+    monorepo_path_is_pinned = models.BooleanField(
+        "keep this path", default=False, help_text="Use this path whatever path a deployment reports."
+    )
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(fields=["repository", "name_key"], name="one_application_of_a_name")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.name_key = name_key(self.name)
+        super().save(*args, **kwargs)
+
+
+class Environment(models.Model):
+    """Where an application runs."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="environments")
+    name = models.CharField(max_length=255)
+    name_key = models.CharField(max_length=KEY_LENGTH, editable=False)
+    is_production = models.BooleanField(
+        "production",
+        blank=True,
+        help_text="The metrics are about production unless another environment is chosen.",
+    )
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering = ["-is_production", "name"]
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "name_key"], name="one_environment_of_a_name")
+        ]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if kwargs and "is_production" not in kwargs and "name" in kwargs:
+            kwargs["is_production"] = is_production_name(kwargs["name"])
+        super().__init__(*args, **kwargs)
+
+    def __str__(self) -> str:
+        return self.name
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.name_key = name_key(self.name)
+        super().save(*args, **kwargs)
+
+
+class Track(models.Model):
+    """One application in one environment: the line along which its deployments follow one another."""
+
+    application = models.ForeignKey(Application, on_delete=models.CASCADE, related_name="tracks")
+    environment = models.ForeignKey(Environment, on_delete=models.CASCADE, related_name="tracks")
+    # Everything that the baseline deployment contained is a set that nobody wants to write down: it may be ten
+    # years of history. What is known of it is marked in ShippedCommit as far as it has been walked, and the
+    # commits at which walking stopped stand here (see lineage.new_commits).
+    baseline_frontier = models.JSONField(default=list, editable=False)
+    # Set where the changes of the whole track have to be worked out anew: another baseline, another path.
+    rebuild_pending = models.BooleanField(default=False, editable=False)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["application", "environment"], name="one_track_each")]
+        indexes = [
+            # The sweep looks for tracks that a crash left unfinished.
+            models.Index(
+                fields=["id"], condition=models.Q(rebuild_pending=True), name="track_rebuild_pending"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.application} in {self.environment}"

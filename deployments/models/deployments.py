@@ -1,0 +1,180 @@
+"""Deployments and the history of their statuses."""
+
+import datetime
+from typing import Any
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from deployments.models.catalog import Application, Environment, Track
+from deployments.models.workspaces import Workspace
+
+
+class DeploymentState(models.TextChoices):
+    """The states of a deployment, in GitHub's words."""
+
+    SUCCESS = "success"
+    PENDING = "pending"
+    QUEUED = "queued"
+    IN_PROGRESS = "in_progress"
+    FAILURE = "failure"
+    ERROR = "error"
+    INACTIVE = "inactive"
+
+
+UNFINISHED_STATES = [DeploymentState.PENDING, DeploymentState.QUEUED, DeploymentState.IN_PROGRESS]
+
+
+class ChangeKind(models.TextChoices):
+    """How a deployment relates to what ran on its track before."""
+
+    BASELINE = "baseline"
+    FORWARD = "forward"
+    ROLLBACK = "rollback"
+    REDEPLOY = "redeploy"
+    DIVERGED = "diverged"
+    UNKNOWN = "unknown"
+
+
+class DeploymentQuerySet(models.QuerySet["Deployment"]):
+    def live(self) -> "DeploymentQuerySet":
+        """Leave out what was archived."""
+        return self.filter(archived_at=None)
+
+    def reached(self) -> "DeploymentQuerySet":
+        """Return the deployments that reached their environment: successful and not archived."""
+        return self.filter(reached_environment=True, archived_at=None)
+
+    def in_production(self) -> "DeploymentQuerySet":
+        return self.filter(environment__is_production=True)
+
+    def during(self, start: datetime.datetime, end: datetime.datetime) -> "DeploymentQuerySet":
+        """Return the deployments of `start <= deployed_at < end`."""
+        return self.filter(deployed_at__gte=start, deployed_at__lt=end)
+
+    def in_track_order(self) -> "DeploymentQuerySet":
+        """Order as the rules of lineage do: by time, then by id."""
+        return self.order_by("deployed_at", "id")
+
+    def newest_first(self) -> "DeploymentQuerySet":
+        return self.order_by("-deployed_at", "-id")
+
+    def before(self, deployment: "Deployment") -> "DeploymentQuerySet":
+        """Return the deployments of the same track that stand before this one."""
+        earlier = Q(deployed_at__lt=deployment.deployed_at) | Q(
+            deployed_at=deployment.deployed_at, id__lt=deployment.pk
+        )
+        return self.filter(earlier, track_id=deployment.track_id)
+
+    def after(self, deployment: "Deployment") -> "DeploymentQuerySet":
+        """Return the deployments of the same track that stand after this one."""
+        later = Q(deployed_at__gt=deployment.deployed_at) | Q(
+            deployed_at=deployment.deployed_at, id__gt=deployment.pk
+        )
+        return self.filter(later, track_id=deployment.track_id)
+
+
+class Deployment(models.Model):
+    """One application version put into one environment at one moment."""
+
+    class Source(models.TextChoices):
+        API = "api", "API"
+        GIT = "git", "Git clone"
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="deployments")
+    track = models.ForeignKey(Track, on_delete=models.CASCADE, related_name="deployments")
+    # Both are the track's; they stand here so that filters need no join.
+    application = models.ForeignKey(Application, on_delete=models.CASCADE, related_name="deployments")
+    environment = models.ForeignKey(Environment, on_delete=models.CASCADE, related_name="deployments")
+    version = models.CharField(max_length=255)
+    commit_sha = models.CharField("commit", max_length=70)
+    description = models.CharField(max_length=255, blank=True, default="")
+    author = models.CharField(max_length=255, blank=True, default="")
+    monorepo_path = models.CharField(
+        max_length=255, null=True, blank=True, help_text="As reported; empty where the report named none."
+    )
+    environment_url = models.CharField(max_length=2000, blank=True, default="")
+    log_url = models.CharField(max_length=2000, blank=True, default="")
+    state = models.CharField(max_length=12, choices=DeploymentState, default=DeploymentState.SUCCESS)
+    # Whether it counts as having reached the environment. `inactive` means superseded, not failed, so this is
+    # not the same as state == success.
+    reached_environment = models.BooleanField(default=False, editable=False)
+    deployed_at = models.DateTimeField()
+    deployed_at_is_stated = models.BooleanField(default=False, editable=False)
+    source = models.CharField(max_length=10, choices=Source, default=Source.API, editable=False)
+    archived_at = models.DateTimeField(null=True, blank=True, editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    # Worked out by deployments.changes, never entered.
+    change_kind = models.CharField(max_length=10, choices=ChangeKind, blank=True, default="", editable=False)
+    changes_count = models.PositiveIntegerField(default=0, editable=False)
+    history_is_complete = models.BooleanField(default=True, editable=False)
+    lineage_pending = models.BooleanField(default=False, editable=False)
+
+    objects = DeploymentQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            # However it was reported, the same version at the same stated moment is the same deployment.
+            models.UniqueConstraint(
+                fields=["track", "version", "commit_sha", "deployed_at"],
+                condition=Q(deployed_at_is_stated=True),
+                name="one_deployment_of_a_version_at_a_stated_time",
+            )
+        ]
+        indexes = [
+            # The neighbours of a deployment on its track.
+            models.Index(fields=["track", "deployed_at", "id"], name="deployment_track_order"),
+            # Lists, newest first.
+            models.Index(fields=["workspace", "-deployed_at", "-id"], name="deployment_newest"),
+            # The metrics of a window over chosen environments.
+            models.Index(
+                fields=["environment", "deployed_at"],
+                condition=Q(reached_environment=True, archived_at=None),
+                name="deployment_reached",
+            ),
+            # What derivation has still to do; the sweep looks here too.
+            models.Index(
+                fields=["track", "deployed_at"], condition=Q(lineage_pending=True), name="deployment_pending"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.version} of {self.commit_sha[:12]}"
+
+    def previous(self) -> "Deployment | None":
+        """Return what ran on the track before it. Causes a query."""
+        return Deployment.objects.reached().before(self).order_by("-deployed_at", "-id").first()
+
+    @property
+    def short_sha(self) -> str:
+        return self.commit_sha[:7]
+
+
+class DeploymentStatus(models.Model):
+    """One entry in the history of a deployment."""
+
+    deployment = models.ForeignKey(Deployment, on_delete=models.CASCADE, related_name="statuses")
+    state = models.CharField(max_length=12, choices=DeploymentState)
+    description = models.CharField(max_length=255, blank=True, default="")
+    environment_url = models.CharField(max_length=2000, blank=True, default="")
+    log_url = models.CharField(max_length=2000, blank=True, default="")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        verbose_name_plural = "deployment statuses"
+        ordering = ["-created_at", "-id"]
+
+    def __str__(self) -> str:
+        return f"{self.state} at {self.created_at:%Y-%m-%d %H:%M:%S}"
+
+    @staticmethod
+    def reaches_environment(states: list[Any]) -> bool:
+        """Tell from the states, oldest first, whether the deployment reached its environment.
+
+        `inactive` says that another took its place and changes nothing: clients set it even on the deployment
+        that they then report as successful.
+        """
+        telling = [state for state in states if state != DeploymentState.INACTIVE]
+        return bool(telling) and telling[-1] == DeploymentState.SUCCESS

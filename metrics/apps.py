@@ -1,0 +1,8 @@
+from django.apps import AppConfig
+
+
+class MetricsConfig(AppConfig):
+    """The read side: the DORA metrics and the pages that show them."""
+
+    name = "metrics"
+    default_auto_field = "django.db.models.BigAutoField"
