@@ -84,6 +84,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "deployments.api.throttling.RateLimitHeaders",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -203,8 +204,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 25 * 1024 * 1024 + 1
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["deployments.api.authentication.ApiKeyAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["deployments.api.authentication.HasScope"],
-    "DEFAULT_THROTTLE_CLASSES": ["deployments.api.throttling.ApiKeyThrottle"],
-    "DEFAULT_PARSER_CLASSES": ["deployments.api.parsers.JsonParser"],
+    "DEFAULT_PARSER_CLASSES": [],  # ApiView.json_body reads bodies
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "deployments.api.negotiation.AnyAccept",
     "EXCEPTION_HANDLER": "deployments.api.problems.problem_response",

@@ -13,3 +13,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
 ]
 
+
+handler400 = "deployments.api.problems.bad_request"
+handler404 = "deployments.api.problems.not_found"
+handler500 = "deployments.api.problems.server_error"

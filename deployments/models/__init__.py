@@ -1,7 +1,7 @@
 """What Slipway knows, one module for each kind of thing."""
 
 from deployments.models.catalog import Application, Environment, Repository, Track
-from deployments.models.changes import Change, Commit, HistoryGap, ShippedCommit
+from deployments.models.changes import Change, Commit, HistoryGap, MissingParent, ShippedCommit
 from deployments.models.deployments import ChangeKind, Deployment, DeploymentState, DeploymentStatus
 from deployments.models.jobs import Job, JobStatus, JobType, RefusedRequest
 from deployments.models.throttling import RateLimitWindow
@@ -22,6 +22,7 @@ __all__ = [
     "JobStatus",
     "JobType",
     "Membership",
+    "MissingParent",
     "RateLimitWindow",
     "RefusedRequest",
     "Repository",

@@ -110,8 +110,8 @@ class Track(models.Model):
     application = models.ForeignKey(Application, on_delete=models.CASCADE, related_name="tracks")
     environment = models.ForeignKey(Environment, on_delete=models.CASCADE, related_name="tracks")
     # Everything that the baseline deployment contained is a set that nobody wants to write down: it may be ten
-    # years of history. What is known of it is marked in ShippedCommit as far as it has been walked, and the
-    # commits at which walking stopped stand here (see lineage.new_commits).
+    # years of history. It is marked in ShippedCommit as far as it has been walked, and the commits at which
+    # walking stopped stand here, each with its generation (see lineage.new_commits).
     baseline_frontier = models.JSONField(default=list, editable=False)
     # Set where the changes of the whole track have to be worked out anew: another baseline, another path.
     rebuild_pending = models.BooleanField(default=False, editable=False)

@@ -10,7 +10,7 @@ class Commit(models.Model):
     """A commit of a repository, as far as it is known."""
 
     repository = models.ForeignKey(Repository, on_delete=models.CASCADE, related_name="commits")
-    sha = models.CharField(max_length=64)
+    sha = models.CharField(max_length=70)
     # The parents' hashes with a space between them. NULL where nobody told: such a commit ends what is known.
     parents = models.TextField(null=True, blank=True)
     parents_are_inferred = models.BooleanField(default=False)
@@ -43,6 +43,21 @@ class Commit(models.Model):
     def subject(self) -> str:
         """The first line of the message."""
         return self.message.partition("\n")[0]
+
+
+class MissingParent(models.Model):
+    """A parent that a known commit names and that is not known itself."""
+
+    repository = models.ForeignKey(Repository, on_delete=models.CASCADE, related_name="+")
+    sha = models.CharField(max_length=70)
+    child = models.ForeignKey(Commit, on_delete=models.CASCADE, related_name="missing_parents")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["child", "sha"], name="one_missing_parent_each")]
+        indexes = [models.Index(fields=["repository", "sha"], name="missing_parent_of_repository")]
+
+    def __str__(self) -> str:
+        return self.sha[:12]
 
 
 class ShippedCommit(models.Model):
@@ -94,9 +109,13 @@ class HistoryGap(models.Model):
     repository = models.ForeignKey(Repository, on_delete=models.CASCADE, related_name="+")
     deployment = models.ForeignKey(Deployment, on_delete=models.CASCADE, related_name="history_gaps")
     sha = models.CharField(max_length=70)
+    # It keeps only from being known how the deployment relates to the one before it, not what it brought.
+    concerns_kind_only = models.BooleanField(default=False)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["deployment", "sha"], name="one_gap_of_a_sha")]
+        constraints = [
+            models.UniqueConstraint(fields=["deployment", "sha", "concerns_kind_only"], name="one_gap_of_a_sha")
+        ]
         indexes = [models.Index(fields=["repository", "sha"], name="gap_of_repository")]
 
     def __str__(self) -> str:

@@ -65,14 +65,15 @@ class DeploymentQuerySet(models.QuerySet["Deployment"]):
         earlier = Q(deployed_at__lt=deployment.deployed_at) | Q(
             deployed_at=deployment.deployed_at, id__lt=deployment.pk
         )
-        return self.filter(earlier, track_id=deployment.track_id)
+        # The first condition says nothing new, but lets the index find the place.
+        return self.filter(earlier, deployed_at__lte=deployment.deployed_at, track_id=deployment.track_id)
 
     def after(self, deployment: "Deployment") -> "DeploymentQuerySet":
         """Return the deployments of the same track that stand after this one."""
         later = Q(deployed_at__gt=deployment.deployed_at) | Q(
             deployed_at=deployment.deployed_at, id__gt=deployment.pk
         )
-        return self.filter(later, track_id=deployment.track_id)
+        return self.filter(later, deployed_at__gte=deployment.deployed_at, track_id=deployment.track_id)
 
 
 class Deployment(models.Model):
@@ -146,6 +147,11 @@ class Deployment(models.Model):
     def previous(self) -> "Deployment | None":
         """Return what ran on the track before it. Causes a query."""
         return Deployment.objects.reached().before(self).order_by("-deployed_at", "-id").first()
+
+    @property
+    def counts(self) -> bool:
+        """Whether it reached its environment and was not archived: see `DeploymentQuerySet.reached`."""
+        return self.reached_environment and self.archived_at is None
 
     @property
     def short_sha(self) -> str:

@@ -1,0 +1,210 @@
+"""The API on /v1: reporting and reading deployments. camelCase throughout."""
+
+from typing import Any
+
+from django.conf import settings
+from django.http import Http404
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from deployments import jobs, recording
+from deployments.api import representations
+from deployments.api.base import ApiView
+from deployments.api.filters import filter_deployments
+from deployments.api.pagination import NewestFirst
+from deployments.api.problems import field_errors, problem
+from deployments.api.serializers import parse_date_time, read_report
+from deployments.api.throttling import count_request
+from deployments.jobs import IdempotencyConflict, NewJob
+from deployments.models import Deployment, Job, RefusedRequest, Scope
+from deployments.tasks import ring_bell
+
+_WRITE = [Scope.DEPLOYMENTS_WRITE]
+_READ = [Scope.DEPLOYMENTS_READ]
+_MAX_KEY_LENGTH = 255
+
+
+def idempotency_key(request: Request) -> str | None:
+    """Return the Idempotency-Key header (draft-ietf-httpapi-idempotency-key-header), with or without its quotes."""
+    key = request.META.get("HTTP_IDEMPOTENCY_KEY", "").strip()
+    if len(key) >= 2 and key[0] == key[-1] == '"':
+        key = key[1:-1]
+    if len(key) > _MAX_KEY_LENGTH or "\x00" in key:
+        raise serializers.ValidationError(
+            {"Idempotency-Key": [f"Must have at most {_MAX_KEY_LENGTH} characters."]}, code="max_length"
+        )
+    return key or None
+
+
+def conflict_error() -> serializers.ValidationError:
+    """Return what answers an idempotency key that comes with another body."""
+    return serializers.ValidationError(
+        {"Idempotency-Key": ["This key was used before, with another body."]}, code="reused"
+    )
+
+
+def new_job(body: Any, key: str | None, **fields: Any) -> NewJob:
+    """Return the job that a body asks for. Raises ValidationError."""
+    payload = read_report(body).to_payload()
+    return NewJob(payload=payload, idempotency_key=key, body_digest=jobs.digest_of(payload), **fields)
+
+
+def accept(view: ApiView, new: NewJob) -> Job:
+    """Store a job for the workspace of the request and wake a worker."""
+    try:
+        job = jobs.accept(view.workspace, view.api_key, new)
+    except IdempotencyConflict as error:
+        raise conflict_error() from error
+    ring_bell()
+    return job
+
+
+class Deployments(ApiView):
+    """POST reports a deployment, GET lists them."""
+
+    required_scopes = {"GET": _READ, "POST": _WRITE}
+
+    def post(self, request: Request) -> Response:
+        job = accept(self, new_job(self.json_body(), idempotency_key(request)))
+        return Response(representations.receipt(request, job), status=202)
+
+    def get(self, request: Request) -> Response:
+        rows = Deployment.objects.filter(workspace=self.workspace).select_related(
+            "application__repository", "environment"
+        )
+        if request.query_params.get("archived") != "true":
+            rows = rows.filter(archived_at=None)
+        pages = NewestFirst()
+        page = pages.paginate_queryset(filter_deployments(rows, request, self.workspace.zone), request, self)
+        return pages.get_paginated_response([representations.deployment(row) for row in page or ()])
+
+
+class DeploymentBatch(ApiView):
+    """POST reports up to 1,000 deployments. Each has its own answer, and each counts against the rate limit."""
+
+    required_scopes = {"POST": _WRITE}
+    max_body_bytes = settings.SLIPWAY_MAX_BATCH_BODY_BYTES
+    counts_itself = True
+
+    def post(self, request: Request) -> Response:
+        items = self._items()
+        granted = count_request(request, len(items))
+        key = idempotency_key(request)
+        answers: list[dict[str, Any] | None] = []
+        accepted: list[tuple[int, NewJob]] = []
+        for number, item in enumerate(items):
+            if number >= granted:
+                answers.append(problem(429, "The rate limit of this API key is used up."))
+                continue
+            try:
+                accepted.append((number, new_job(item, key and f"{key}#{number}")))
+                answers.append(None)
+            except serializers.ValidationError as error:
+                answers.append(_invalid(error))
+        stored = jobs.accept_all(self.workspace, self.api_key, [new for _, new in accepted]) if accepted else []
+        for (number, _), job in zip(accepted, stored, strict=True):
+            answers[number] = (
+                _invalid(conflict_error())
+                if isinstance(job, IdempotencyConflict)
+                else representations.receipt(request, job)
+            )
+        ring_bell()
+        return Response({"results": answers}, status=202 if stored else 422)
+
+    def _items(self) -> list[Any]:
+        try:
+            body = self.json_body()
+        except Exception:
+            count_request(self.request)
+            raise
+        items = body.get("deployments") if isinstance(body, dict) else body
+        if not isinstance(items, list) or not 1 <= len(items) <= settings.SLIPWAY_MAX_BATCH_ITEMS:
+            count_request(self.request)
+            raise serializers.ValidationError(
+                {"deployments": [f"Must be a list of 1 to {settings.SLIPWAY_MAX_BATCH_ITEMS} deployments."]}
+            )
+        return items
+
+
+def _invalid(error: serializers.ValidationError) -> dict[str, Any]:
+    return problem(422, "Some fields cannot be taken.", field_errors(error.get_full_details()))
+
+
+class _OneDeployment(ApiView):
+    def deployment(self, id: int) -> Deployment:  # the route's word
+        """Return the deployment of this id, if it is this workspace's. Raises Http404."""
+        rows = Deployment.objects.select_related("application__repository", "environment")
+        row = rows.filter(workspace=self.workspace, pk=id).first() if id < 2**63 else None
+        if row is None:
+            raise Http404
+        return row
+
+
+class DeploymentDetail(_OneDeployment):
+    """GET shows a deployment with its changes, DELETE archives it."""
+
+    required_scopes = {"GET": _READ, "DELETE": _WRITE}
+
+    def get(self, request: Request, id: int) -> Response:
+        return Response(representations.deployment_in_full(self.deployment(id)))
+
+    def delete(self, request: Request, id: int) -> Response:
+        recording.archive(self.deployment(id))
+        ring_bell()
+        return Response(status=204)
+
+
+class DeploymentRestore(_OneDeployment):
+    """POST brings an archived deployment back."""
+
+    required_scopes = {"POST": _WRITE}
+
+    def post(self, request: Request, id: int) -> Response:
+        row = self.deployment(id)
+        recording.restore(row)
+        ring_bell()
+        return Response(representations.deployment(row))
+
+
+class Jobs(ApiView):
+    """GET lists the latest jobs, and the requests that were refused, newest first."""
+
+    required_scopes = {"GET": [Scope.DEPLOYMENTS_READ, Scope.DEPLOYMENTS_WRITE]}
+    page_size = 50
+
+    def get(self, request: Request) -> Response:
+        before = request.query_params.get("before")
+        jobs_ = Job.objects.for_lists().filter(workspace=self.workspace)
+        refused = RefusedRequest.objects.filter(workspace=self.workspace)
+        if before:
+            try:
+                moment = parse_date_time(before.replace(" ", "+"))
+            except serializers.ValidationError as error:
+                raise serializers.ValidationError({"before": error.detail}) from error
+            jobs_, refused = jobs_.filter(created_at__lt=moment), refused.filter(created_at__lt=moment)
+        status = request.query_params.get("status", "").upper()
+        if status:
+            jobs_ = jobs_.filter(status=status)
+            refused = refused if status == "REFUSED" else refused.none()
+        rows: list[Job | RefusedRequest] = [
+            *jobs_.order_by("-created_at")[: self.page_size + 1],
+            *refused.order_by("-created_at")[: self.page_size + 1],
+        ]
+        rows.sort(key=lambda row: row.created_at, reverse=True)
+        return Response({"results": self._show(rows[: self.page_size]), "next": self._next(rows)})
+
+    def _show(self, rows: list[Job | RefusedRequest]) -> list[dict[str, Any]]:
+        return [
+            representations.listed_job(self.request, row)
+            if isinstance(row, Job)
+            else representations.refused_request(row)
+            for row in rows
+        ]
+
+    def _next(self, rows: list[Job | RefusedRequest]) -> str | None:
+        if len(rows) <= self.page_size:
+            return None
+        query = self.request.query_params.copy()
+        query["before"] = representations.moment(rows[self.page_size - 1].created_at) or ""
+        return representations.absolute(self.request, f"{self.request.path}?{query.urlencode()}")

@@ -1,0 +1,68 @@
+"""Finds repositories, applications, environments and tracks by name, and creates those never heard of."""
+
+from django.db.models import QuerySet
+
+from deployments.models import Application, Environment, Repository, Track, Workspace
+from deployments.names import name_key
+
+
+class Catalog:
+    """The names of one workspace, remembered while a batch of jobs is recorded.
+
+    Two workers may create the same thing at once: the constraints let one of them win, and `get_or_create` has
+    the other one find it.
+    """
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self._repositories: dict[str, Repository] = {}
+        self._applications: dict[tuple[int, str], Application] = {}
+        self._environments: dict[str, Environment] = {}
+        self._tracks: dict[tuple[int, int], Track] = {}
+
+    def repository(self, full_name: str) -> Repository:
+        """Return the repository of this name, as it was first written."""
+        key = name_key(full_name)
+        if key not in self._repositories:
+            self._repositories[key], _ = Repository.objects.get_or_create(
+                workspace=self.workspace, full_name_key=key, defaults={"full_name": full_name.strip()}
+            )
+        return self._repositories[key]
+
+    def application(self, repository: Repository, name: str) -> Application:
+        """Return the repository's application of this name."""
+        key = (repository.pk, name_key(name))
+        if key not in self._applications:
+            self._applications[key], _ = Application.objects.get_or_create(
+                repository=repository,
+                name_key=key[1],
+                defaults={"workspace": self.workspace, "name": name.strip()},
+            )
+        return self._applications[key]
+
+    def environment(self, name: str) -> Environment:
+        """Return the environment of this name; a new one is production where its name says so."""
+        key = name_key(name)
+        if key not in self._environments:
+            self._environments[key], _ = Environment.objects.get_or_create(
+                workspace=self.workspace, name_key=key, defaults={"name": name.strip()}
+            )
+        return self._environments[key]
+
+    def track(self, application: Application, environment: Environment) -> Track:
+        """Return the line of this application's deployments to this environment."""
+        key = (application.pk, environment.pk)
+        if key not in self._tracks:
+            self._tracks[key], _ = Track.objects.get_or_create(application=application, environment=environment)
+        return self._tracks[key]
+
+
+def set_monorepo_path(application: Application, path: str, *, pinned: bool) -> None:
+    """Change the directory an application is built from; its tracks are worked out anew."""
+    if (application.monorepo_path, application.monorepo_path_is_pinned) == (path, pinned):
+        return
+    application.monorepo_path = path
+    application.monorepo_path_is_pinned = pinned
+    application.save(update_fields=["monorepo_path", "monorepo_path_is_pinned"])
+    tracks: QuerySet[Track] = application.tracks.all()
+    tracks.update(rebuild_pending=True)

@@ -1,0 +1,285 @@
+"""Records what is told of commits, and finds the deployments whose changes it bears on."""
+
+import datetime
+import heapq
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.db.models import QuerySet
+
+from deployments.lineage import generation_of, order_parents_first
+from deployments.models import (
+    ChangeKind,
+    Commit,
+    Deployment,
+    HistoryGap,
+    MissingParent,
+    Repository,
+    ShippedCommit,
+    Track,
+)
+
+# Hashes in one query: below the 32,766 variables that SQLite allows.
+_CHUNK = 10_000
+
+
+@dataclass(slots=True)
+class CommitReport:
+    """What one source tells of a commit. None means that it did not tell."""
+
+    sha: str
+    parents: tuple[str, ...] | None = None
+    authored_at: datetime.datetime | None = None
+    committed_at: datetime.datetime | None = None
+    author: str = ""
+    message: str = ""
+    files: tuple[str, ...] | None = None
+    parents_are_inferred: bool = False
+
+
+def record_commits(repository: Repository, reports: Sequence[CommitReport]) -> None:
+    """Store commits, and mark every deployment whose changes have to be worked out again for them.
+
+    Telling the same again changes nothing. Exact parents replace inferred ones.
+    """
+    by_sha = {report.sha: report for report in reports}
+    with transaction.atomic():
+        # One at a time for each repository: two that tell of a parent and of its child at the same moment
+        # would otherwise not see one another.
+        Repository.objects.select_for_update().get(pk=repository.pk)
+        known = _known(repository, by_sha)
+        new = [report for sha, report in by_sha.items() if sha not in known]
+        _insert(repository, new)
+        _complete(repository, [(known[sha], by_sha[sha]) for sha in known])
+        _revisit(repository, [report.sha for report in new])
+
+
+def _chunks(shas: Iterable[str]) -> Iterator[list[str]]:
+    everything = sorted(shas)
+    for start in range(0, len(everything), _CHUNK):
+        yield everything[start : start + _CHUNK]
+
+
+def _known(repository: Repository, shas: Iterable[str]) -> dict[str, Commit]:
+    found: dict[str, Commit] = {}
+    for chunk in _chunks(shas):
+        commits = Commit.objects.filter(repository=repository, sha__in=chunk).defer("message")
+        found.update((commit.sha, commit) for commit in commits)
+    return found
+
+
+def _generations(repository: Repository, shas: Iterable[str]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for chunk in _chunks(shas):
+        found.update(
+            Commit.objects.filter(repository=repository, sha__in=chunk).values_list("sha", "generation")
+        )
+    return found
+
+
+def _insert(repository: Repository, reports: list[CommitReport]) -> None:
+    if not reports:
+        return
+    by_sha = {report.sha: report for report in reports}
+    ordered = order_parents_first(list(by_sha), lambda sha: by_sha[sha].parents or ())
+    for sha in by_sha.keys() - set(ordered):
+        by_sha[sha].parents = None  # a cycle: Git has none, so whoever told it is not to be believed
+        ordered.append(sha)
+    outside = {parent for report in reports for parent in report.parents or () if parent not in by_sha}
+    generations = _generations(repository, outside)
+    missing = outside - generations.keys()
+    for sha in ordered:
+        generations[sha] = _generation(by_sha[sha], generations)
+    Commit.objects.bulk_create(
+        [_row(repository, by_sha[sha], generations[sha]) for sha in ordered], batch_size=2000
+    )
+    _raise_generations_above(repository, {sha: generations[sha] for sha in ordered})
+    _note_missing_parents(repository, by_sha.values(), missing)
+
+
+def _generation(report: CommitReport, generations: dict[str, int]) -> int:
+    dated_at = report.committed_at or report.authored_at
+    return generation_of(
+        int(dated_at.timestamp()) if dated_at else None,
+        (generations[parent] for parent in report.parents or () if parent in generations),
+    )
+
+
+def _row(repository: Repository, report: CommitReport, generation: int) -> Commit:
+    return Commit(
+        repository=repository,
+        sha=report.sha,
+        parents=None if report.parents is None else " ".join(report.parents),
+        parents_are_inferred=report.parents_are_inferred,
+        generation=generation,
+        authored_at=report.authored_at,
+        committed_at=report.committed_at,
+        author=report.author,
+        message=report.message,
+        files=None if report.files is None else "\n".join(report.files),
+    )
+
+
+def _note_missing_parents(repository: Repository, reports: Iterable[CommitReport], missing: set[str]) -> None:
+    """Keep a row for each parent that is not known, and one with its own hash for a commit that names none."""
+    parents: dict[str, list[str]] = {}
+    for report in reports:
+        if report.parents is None:
+            parents[report.sha] = [report.sha]
+        elif names := [parent for parent in report.parents if parent in missing]:
+            parents[report.sha] = names
+    if not parents:
+        return
+    ids: dict[str, int] = {}
+    for chunk in _chunks(parents):
+        ids.update(Commit.objects.filter(repository=repository, sha__in=chunk).values_list("sha", "id"))
+    MissingParent.objects.bulk_create(
+        [
+            MissingParent(repository=repository, sha=parent, child_id=ids[sha])
+            for sha, names in sorted(parents.items())
+            for parent in dict.fromkeys(names)
+        ],
+        ignore_conflicts=True,
+    )
+
+
+def _raise_generations_above(repository: Repository, arrived: dict[str, int]) -> None:
+    """Keep every child above its parents where parents arrive after their children.
+
+    With true committer dates nothing has to be raised, since the children are younger anyway.
+    """
+    wanted: list[_Raise] = []
+    for chunk in _chunks(arrived):
+        rows = MissingParent.objects.filter(repository=repository, sha__in=chunk)
+        for child_id, child_sha, child_generation, sha in rows.values_list(
+            "child_id", "child__sha", "child__generation", "sha"
+        ):
+            if child_generation <= arrived[sha]:
+                wanted.append((child_generation, child_sha, child_id, arrived[sha] + 1))
+        rows.delete()
+    _raise(repository, wanted)
+
+
+# Generation now, hash, id, generation wanted.
+_Raise = tuple[int, str, int, int]
+# A commit is raised once for each late parent above it, so this many times only in a circle.
+_MOST_RAISES = 100
+
+
+def _raise(repository: Repository, wanted: list[_Raise]) -> None:
+    """Raise commits to the generations wanted, and their descendants as far as that makes it necessary.
+
+    Raises ValueError where the commits form a circle, which no Git history does.
+    """
+    heapq.heapify(wanted)
+    raised: dict[str, int] = {}
+    times: Counter[str] = Counter()
+    while wanted:
+        generation, sha, commit_id, target = heapq.heappop(wanted)
+        if raised.get(sha, generation) >= target:
+            continue
+        times[sha] += 1
+        if times[sha] > _MOST_RAISES:
+            raise ValueError(f"commit {sha} would be an ancestor of itself")
+        Commit.objects.filter(pk=commit_id).update(generation=target)
+        raised[sha] = target
+        children = Commit.objects.filter(
+            repository=repository, generation__gt=generation, generation__lte=target, parents__contains=sha
+        )
+        for child_id, child, child_generation in children.values_list("id", "sha", "generation"):
+            heapq.heappush(wanted, (child_generation, child, child_id, target + 1))
+    if raised:
+        _raise_frontiers(repository, raised)
+
+
+def _raise_frontiers(repository: Repository, raised: dict[str, int]) -> None:
+    """Correct the generations that tracks remember of their baseline's edge."""
+    for track in Track.objects.filter(application__repository=repository).exclude(baseline_frontier=[]):
+        corrected = [[raised.get(sha, generation), sha] for generation, sha in track.baseline_frontier]
+        if corrected != track.baseline_frontier:
+            Track.objects.filter(pk=track.pk).update(baseline_frontier=corrected)
+
+
+def _complete(repository: Repository, pairs: list[tuple[Commit, CommitReport]]) -> None:
+    """Add to commits that are known already what a new report tells more of them."""
+    rewired: list[Commit] = []
+    detailed: list[Commit] = []
+    for commit, report in pairs:
+        if _learns_parents(commit, report):
+            commit.parents = " ".join(report.parents or ())
+            commit.parents_are_inferred = report.parents_are_inferred
+            rewired.append(commit)
+        if _learns_details(commit, report):
+            detailed.append(commit)
+    if rewired:
+        _rewire(repository, rewired)
+    if detailed:
+        Commit.objects.bulk_update(detailed, ["authored_at", "committed_at", "author", "files"], batch_size=500)
+        _derive_again(ShippedCommit.objects.filter(commit__in=[commit.pk for commit in detailed]))
+    for commit, report in pairs:
+        if report.message and not commit.message:
+            Commit.objects.filter(pk=commit.pk).update(message=report.message)
+
+
+def _learns_parents(commit: Commit, report: CommitReport) -> bool:
+    if report.parents is None:
+        return False
+    if commit.parents is None:
+        return True
+    return commit.parents_are_inferred and not report.parents_are_inferred
+
+
+def _learns_details(commit: Commit, report: CommitReport) -> bool:
+    learnt = False
+    if commit.authored_at is None and report.authored_at is not None:
+        commit.authored_at = report.authored_at
+        learnt = True
+    if commit.committed_at is None and report.committed_at is not None:
+        commit.committed_at = report.committed_at
+        learnt = True
+    if not commit.author and report.author:
+        commit.author = report.author
+        learnt = True
+    if commit.files is None and report.files is not None:
+        commit.files = "\n".join(report.files)
+        learnt = True
+    return learnt
+
+
+def _rewire(repository: Repository, commits: list[Commit]) -> None:
+    """Give commits their parents, or better ones. What was worked out through them is worked out anew."""
+    Commit.objects.bulk_update(commits, ["parents", "parents_are_inferred"], batch_size=500)
+    parents = {commit.sha: (commit.parents or "").split() for commit in commits}
+    named = {parent for names in parents.values() for parent in names}
+    generations = _generations(repository, named)
+    MissingParent.objects.filter(child__in=[commit.pk for commit in commits]).delete()
+    _note_missing_parents(
+        repository,
+        [CommitReport(sha, parents=tuple(names)) for sha, names in parents.items()],
+        named - generations.keys(),
+    )
+    wanted = []
+    for commit in commits:
+        above = [generations[parent] for parent in parents[commit.sha] if parent in generations]
+        wanted.append((commit.generation, commit.sha, commit.pk, generation_of(None, above)))
+    _raise(repository, wanted)
+    marked = ShippedCommit.objects.filter(commit__in=[commit.pk for commit in commits])
+    Track.objects.filter(pk__in=marked.values("track_id")).update(rebuild_pending=True)
+    _revisit(repository, list(parents))
+
+
+def _revisit(repository: Repository, shas: list[str]) -> None:
+    """Mark the deployments whose history led to these commits while they were missing."""
+    for chunk in _chunks(shas):
+        gaps = HistoryGap.objects.filter(repository=repository, sha__in=chunk)
+        _derive_again(gaps)
+
+
+def _derive_again(rows: "QuerySet[HistoryGap] | QuerySet[ShippedCommit]") -> None:
+    """Mark the deployments of these gaps or marks; a baseline concerns the whole of its track."""
+    deployments = Deployment.objects.filter(pk__in=rows.values("deployment_id"))
+    baselines = deployments.filter(change_kind=ChangeKind.BASELINE)
+    Track.objects.filter(pk__in=baselines.values("track_id")).update(rebuild_pending=True)
+    deployments.update(lineage_pending=True)

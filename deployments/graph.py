@@ -1,0 +1,107 @@
+"""The commit graph of a repository as one track sees it, read from the database a window at a time."""
+
+import datetime
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import F, FilteredRelation, Q
+
+from deployments.lineage import Node
+from deployments.models import Commit, Deployment, MissingParent, Track
+
+# Where a deployment stands on its track.
+Position = tuple[datetime.datetime, int]
+
+_FIRST_WINDOW = 32
+_LARGEST_WINDOW = 16384
+
+
+@dataclass(frozen=True, slots=True)
+class CommitFacts:
+    """What attributing a commit needs of it."""
+
+    id: int
+    is_merge: bool
+    authored_at: datetime.datetime | None
+
+
+class TrackGraph:
+    """A commit graph that knows which deployment of a track brought which commit.
+
+    Walks go from a commit down to its ancestors, so a look-up brings a window of commits of the same or a lower
+    generation with it. Windows double in size: few queries for a long walk, few rows for a short one.
+    """
+
+    def __init__(self, track: Track, repository_id: int) -> None:
+        self._track = track
+        self._repository_id = repository_id
+        self._nodes: dict[str, Node | None] = {}
+        self._facts: dict[str, CommitFacts] = {}
+        self._owners: dict[str, Position] = {}
+        self._window = _FIRST_WINDOW
+        self._is_complete: bool | None = None
+
+    def node(self, sha: str) -> Node | None:
+        """Return the commit, or None where it is not known."""
+        if sha not in self._nodes:
+            self._load(sha)
+        return self._nodes[sha]
+
+    def facts(self, sha: str) -> CommitFacts:
+        """Return what is known of a commit that `node` has found."""
+        return self._facts[sha]
+
+    def owner(self, sha: str) -> Position | None:
+        """Return the position of the deployment that brought the commit to the track, if any did."""
+        self.node(sha)
+        return self._owners.get(sha)
+
+    def set_owner(self, sha: str, position: Position | None) -> None:
+        """Note that a deployment brings the commit, or that none does."""
+        if position is None:
+            self._owners.pop(sha, None)
+        else:
+            self._owners[sha] = position
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every parent that a commit of the repository names is known."""
+        if self._is_complete is None:
+            self._is_complete = not MissingParent.objects.filter(repository_id=self._repository_id).exists()
+        return self._is_complete
+
+    def _load(self, sha: str) -> None:
+        commits = self._commits()
+        rows = list(commits.filter(sha=sha))
+        self._add(rows)
+        if not rows:
+            self._nodes[sha] = None
+            return
+        self._add(commits.filter(generation__lte=rows[0][3]).order_by("-generation")[: self._window])
+        self._window = min(2 * self._window, _LARGEST_WINDOW)
+
+    def _commits(self) -> Any:
+        return (
+            Commit.objects.filter(repository_id=self._repository_id)
+            .annotate(
+                mark=FilteredRelation("shipped_commits", condition=Q(shipped_commits__track=self._track)),
+                owner_deployed_at=F("mark__deployment__deployed_at"),
+                owner_id=F("mark__deployment_id"),
+            )
+            .values_list("id", "sha", "parents", "generation", "authored_at", "owner_deployed_at", "owner_id")
+        )
+
+    def _add(self, rows: Any) -> None:
+        for id_, sha, parents, generation, authored_at, owner_deployed_at, owner_id in rows:
+            if self._nodes.get(sha) is not None:
+                continue
+            parent_shas = None if parents is None else tuple(parents.split())
+            self._nodes[sha] = Node(sha, parent_shas, generation)
+            self._facts[sha] = CommitFacts(id_, len(parent_shas or ()) > 1, authored_at)
+            if owner_id is not None:
+                self._owners[sha] = (owner_deployed_at, owner_id)
+
+
+def position_of(deployment: Deployment) -> Position:
+    """Return where a deployment stands on its track: by time, then by id."""
+    return (deployment.deployed_at, deployment.pk)

@@ -1,0 +1,235 @@
+"""The life of a job: accepted, claimed, ended. Every change of state is one conditional UPDATE that can fail."""
+
+import datetime
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from uuid_utils.compat import uuid7
+
+from deployments.models import ApiKey, Job, JobStatus, JobType, RefusedRequest, Workspace
+from deployments.models.jobs import ENDED_STATUSES
+
+# The first retry comes after 2 seconds, then after 4, 8, 16.
+_BACKOFF_SECONDS = 2
+
+
+class IdempotencyConflict(Exception):
+    """The idempotency key was used before, with another body."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """What is to be accepted. `body_digest` tells whether two requests of one idempotency key are the same."""
+
+    payload: dict[str, Any]
+    type: str = JobType.DEPLOYMENT
+    idempotency_key: str | None = None
+    body_digest: str = ""
+
+
+def accept(workspace: Workspace, api_key: ApiKey | None, new: NewJob) -> Job:
+    """Store a job durably and return it, or the first job of the same idempotency key.
+
+    Raises IdempotencyConflict, and DatabaseError where the job could not be stored.
+    """
+    job = accept_all(workspace, api_key, [new])[0]
+    if isinstance(job, IdempotencyConflict):
+        raise job
+    return job
+
+
+def accept_all(
+    workspace: Workspace, api_key: ApiKey | None, new: Sequence[NewJob]
+) -> list[Job | IdempotencyConflict]:
+    """Store jobs in one transaction, and return for each the job, the first one of its key, or the conflict."""
+    jobs = [_build(workspace, api_key, one) for one in new]
+    try:
+        with transaction.atomic():
+            Job.objects.bulk_create(jobs)
+        return list(jobs)
+    except IntegrityError:
+        # Some idempotency key is known. Sorting out which takes a query, so it is done only now.
+        with transaction.atomic():
+            return [_first_of_key(job) for job in jobs]
+
+
+def _build(workspace: Workspace, api_key: ApiKey | None, new: NewJob) -> Job:
+    job = Job(
+        workspace=workspace,
+        api_key=api_key,
+        type=new.type,
+        payload=new.payload,
+        idempotency_key=new.idempotency_key,
+        body_digest=new.body_digest,
+    )
+    job.note("Accepted")
+    return job
+
+
+def _first_of_key(job: Job) -> Job | IdempotencyConflict:
+    if job.idempotency_key is None:
+        job.save(force_insert=True)
+        return job
+    first, _ = Job.objects.get_or_create(
+        api_key=job.api_key,
+        idempotency_key=job.idempotency_key,
+        defaults={
+            "id": job.id,
+            "workspace": job.workspace,
+            "type": job.type,
+            "payload": job.payload,
+            "body_digest": job.body_digest,
+            "log": job.log,
+        },
+    )
+    if first.body_digest != job.body_digest:
+        return IdempotencyConflict(job.idempotency_key)
+    return first
+
+
+def claim(limit: int) -> list[Job]:
+    """Take up to `limit` jobs that are due, the oldest first. No two workers ever take the same."""
+    now = timezone.now()
+    token = uuid7()
+    due = list(Job.objects.due(now).order_by("available_at", "id").values_list("id", flat=True)[:limit])
+    if not due:
+        return []
+    # The status is asked again: where two workers chose the same rows, the second one's UPDATE finds none.
+    Job.objects.filter(id__in=due, status=JobStatus.QUEUED).update(
+        status=JobStatus.RUNNING,
+        claimed_by=token,
+        claimed_until=now + datetime.timedelta(seconds=settings.SLIPWAY_JOB_CLAIM_SECONDS),
+        started_at=now,
+    )
+    claimed = Job.objects.filter(claimed_by=token, status=JobStatus.RUNNING).select_related("workspace")
+    return list(claimed.order_by("created_at", "id"))
+
+
+def hold(jobs: Iterable[Job]) -> list[Job]:
+    """Lock the jobs that are still this worker's, within its transaction, and return them as they now are.
+
+    While they are held no sweep takes them for a dead worker's, however long the work takes.
+    """
+    tokens = {job.id: job.claimed_by for job in jobs}
+    held = Job.objects.select_for_update().filter(id__in=tokens, status=JobStatus.RUNNING).order_by("id")
+    return [job for job in held if job.claimed_by == tokens[job.id]]
+
+
+def renew(jobs: Iterable[Job]) -> None:
+    """Say that the worker is still alive. The caller holds the jobs."""
+    until = timezone.now() + datetime.timedelta(seconds=settings.SLIPWAY_JOB_CLAIM_SECONDS)
+    for job in jobs:
+        job.claimed_until = until
+
+
+def end(job: Job, status: JobStatus, line: str) -> None:
+    """Bring a held job to its end. The caller saves."""
+    job.status = status
+    job.finished_at = timezone.now()
+    job.claimed_by = job.claimed_until = None
+    job.note(line)
+
+
+def fail(job: Job, reason: str) -> None:
+    """Put a held job back for another attempt, or to rest in ERROR after its last. The caller saves."""
+    job.attempt += 1
+    job.error = reason
+    if job.attempt >= job.max_attempts:
+        end(job, JobStatus.ERROR, f"Gave up after {job.attempt} attempts: {reason}")
+        return
+    delay = _BACKOFF_SECONDS**job.attempt
+    job.status = JobStatus.QUEUED
+    job.available_at = timezone.now() + datetime.timedelta(seconds=delay)
+    job.claimed_by = job.claimed_until = None
+    job.note(f"Attempt {job.attempt} of {job.max_attempts} failed, next in {delay} s: {reason}")
+
+
+def save(jobs: Sequence[Job]) -> None:
+    """Store what `end`, `fail`, `renew` and the job's steps changed."""
+    Job.objects.bulk_update(
+        jobs,
+        ["status", "attempt", "available_at", "finished_at", "claimed_by", "claimed_until", "error", "log", "deployment"],
+    )
+
+
+def withdraw(job: Job) -> bool:
+    """Stop a queued job at once and a running one after its step; return False where it has ended already."""
+    with transaction.atomic():
+        now = Job.objects.select_for_update().get(pk=job.pk)
+        if now.has_ended:
+            return False
+        if now.status == JobStatus.QUEUED:
+            end(now, JobStatus.STOPPED, "Withdrawn before it was begun")
+        else:
+            now.stop_requested = True
+            now.note("Asked to stop")
+        now.save(update_fields=["status", "stop_requested", "finished_at", "claimed_by", "claimed_until", "log"])
+    return True
+
+
+def run_again(job: Job) -> bool:
+    """Queue a job that failed or was stopped once more; return False where there is nothing to run again."""
+    with transaction.atomic():
+        now = Job.objects.select_for_update().get(pk=job.pk)
+        if now.status not in (JobStatus.ERROR, JobStatus.STOPPED):
+            return False
+        now.status = JobStatus.QUEUED
+        now.attempt = 0
+        now.available_at = timezone.now()
+        now.finished_at = None
+        now.stop_requested = False
+        now.error = ""
+        now.note("Queued once more by hand")
+        now.save()
+    return True
+
+
+def delete(job: Job) -> bool:
+    """Delete a job that has ended; return False where it has not. What it recorded stays."""
+    deleted, _ = Job.objects.filter(pk=job.pk, status__in=ENDED_STATUSES).delete()
+    return deleted > 0
+
+
+def release_abandoned() -> int:
+    """Queue again what workers claimed that have died since, and return how many jobs that were."""
+    expired = Job.objects.filter(status=JobStatus.RUNNING, claimed_until__lt=timezone.now())
+    if not expired.exists():
+        return 0
+    with transaction.atomic():
+        abandoned = list(expired.select_for_update(skip_locked=True).order_by("id")[:1000])
+        for job in abandoned:
+            job.status = JobStatus.QUEUED
+            job.available_at = timezone.now()
+            job.claimed_by = job.claimed_until = None
+            job.note("The worker that ran it has died; queued again")
+        save(abandoned)
+    return len(abandoned)
+
+
+def prune(now: datetime.datetime) -> tuple[int, int]:
+    """Delete ended jobs and refused requests past their time; return how many of each."""
+    jobs_before = now - datetime.timedelta(days=settings.SLIPWAY_JOB_RETENTION_DAYS)
+    refused_before = now - datetime.timedelta(days=settings.SLIPWAY_REFUSED_RETENTION_DAYS)
+    old_jobs = Job.objects.filter(status__in=ENDED_STATUSES, created_at__lt=jobs_before)
+    old_refused = RefusedRequest.objects.filter(created_at__lt=refused_before)
+    return _delete_in_chunks(old_jobs), _delete_in_chunks(old_refused)
+
+
+def _delete_in_chunks(rows: Any) -> int:
+    """Delete a thousand at a time, so that nobody waits for long."""
+    total = 0
+    while ids := list(rows.values_list("pk", flat=True)[:1000]):
+        rows.model.objects.filter(pk__in=ids).delete()
+        total += len(ids)
+    return total
+
+
+def digest_of(body: object) -> str:
+    """Return what tells two bodies apart: their content, not its spacing or the order of its fields."""
+    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()

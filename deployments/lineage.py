@@ -1,0 +1,257 @@
+"""Which commits a deployment brought, and how it relates to the one before it.
+
+Plain functions over a commit graph: no database, no HTTP. Every commit carries a `generation` that is higher than
+those of its parents (see `generation_of`), so a walk that always takes the highest commit next knows that nothing
+it has still to visit can reach what it has visited. That is what keeps the work to what is new: `git rev-list
+B --not TIPS` and `git merge-base` walk the same way (Git, gitformat-commit-graph, "generation numbers").
+"""
+
+import heapq
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A commit as the graph knows it. `parents` is None where nobody told them."""
+
+    sha: str
+    parents: tuple[str, ...] | None
+    generation: int
+
+
+class Graph(Protocol):
+    """A commit graph, which need not be complete."""
+
+    def node(self, sha: str) -> Node | None:
+        """Return the commit, or None where it is not known."""
+
+
+class Relation(StrEnum):
+    """How a commit stands to the one deployed before it."""
+
+    SAME = "redeploy"
+    DESCENDANT = "forward"
+    ANCESTOR = "rollback"
+    NEITHER = "diverged"
+    UNKNOWN = "unknown"
+
+
+# A commit on the edge of what is known of a set: its generation and its hash.
+Frontier = list[tuple[int, str]]
+
+
+@dataclass(slots=True)
+class NewCommits:
+    """What is reachable from a commit and from nothing that was deployed before."""
+
+    commits: list[str] = field(default_factory=list)  # highest generation first
+    missing: set[str] = field(default_factory=set)  # unknown commits that it leads to
+    boundary: set[str] = field(default_factory=set)  # deployed before, with a child among the new ones
+    # What the walk learnt about the baseline: commits that belong to it, where it stopped, what is unknown of it.
+    baseline: list[str] = field(default_factory=list)
+    frontier: Frontier = field(default_factory=list)
+    baseline_missing: set[str] = field(default_factory=set)
+
+
+def generation_of(committed_at: int | None, parent_generations: Iterable[int]) -> int:
+    """Return the generation of a commit: Git's corrected commit date, in seconds.
+
+    That is the committer date, or one more than the highest generation of its parents where that is later.
+    """
+    return max(committed_at or 0, max(parent_generations, default=0) + 1)
+
+
+def new_commits(
+    tip: str, graph: Graph, is_deployed: Callable[[str], bool], frontier: Frontier
+) -> NewCommits:
+    """Return the commits of `git rev-list TIP --not EARLIER`, for what the graph knows.
+
+    `is_deployed` tells whether a commit is known to be reachable from something deployed earlier. It need not
+    know the ancestors of the baseline, which may be ten years of history: `frontier` has those commits from
+    which the unmarked rest of the baseline is reached, and the walk goes down from there only as far as
+    undecided commits force it to.
+    """
+    found = NewCommits()
+    if is_deployed(tip):
+        found.boundary.add(tip)
+        found.frontier = frontier
+        return found
+    start = graph.node(tip)
+    if start is None:
+        found.missing.add(tip)
+        found.frontier = frontier
+        return found
+
+    fresh, old = {tip}, {sha for _, sha in frontier}
+    heap = [(-generation, sha) for generation, sha in frontier]
+    if tip in old:
+        fresh.clear()
+    else:
+        heap.append((-start.generation, tip))
+    heapq.heapify(heap)
+    undecided = len(fresh)
+    while undecided:
+        negative, sha = heapq.heappop(heap)
+        node = graph.node(sha)
+        if node is None:  # a commit of the frontier that has been deleted meanwhile
+            continue
+        if sha in old:
+            found.baseline.append(sha)
+            parents, missing, deployed = node.parents, found.baseline_missing, None
+        else:
+            undecided -= 1
+            found.commits.append(sha)
+            parents, missing, deployed = node.parents, found.missing, found.boundary
+        if parents is None:
+            missing.add(sha)
+            continue
+        for parent in parents:
+            if parent in old:
+                if deployed is not None:
+                    deployed.add(parent)
+                continue
+            if parent in fresh:
+                if deployed is None:  # reached from the baseline after all
+                    fresh.discard(parent)
+                    old.add(parent)
+                    undecided -= 1
+                continue
+            if is_deployed(parent):
+                if deployed is not None:
+                    deployed.add(parent)
+                continue
+            next_node = graph.node(parent)
+            if next_node is None:
+                missing.add(parent)
+                continue
+            heapq.heappush(heap, (-next_node.generation, parent))
+            if deployed is None:
+                old.add(parent)
+            else:
+                fresh.add(parent)
+                undecided += 1
+    found.frontier = sorted((-negative, sha) for negative, sha in heap)
+    return found
+
+
+def is_ancestor(ancestor: Node, descendant: Node, graph: Graph) -> bool:
+    """Tell whether one commit is known to be reachable from another, like `git merge-base --is-ancestor`.
+
+    Visits only commits of a generation above the ancestor's.
+    """
+    if ancestor.sha == descendant.sha:
+        return True
+    stack, seen = [descendant], {descendant.sha}
+    while stack:
+        for parent in stack.pop().parents or ():
+            if parent == ancestor.sha:
+                return True
+            if parent in seen:
+                continue
+            seen.add(parent)
+            node = graph.node(parent)
+            if node is not None and node.generation > ancestor.generation:
+                stack.append(node)
+    return False
+
+
+def relation(tip: str, previous: str, graph: Graph, *, is_complete: bool) -> tuple[Relation, set[str]]:
+    """Tell how a commit stands to the one deployed before, and which missing commits keep that from being known.
+
+    `is_complete` says that no commit of the graph has an unknown parent.
+    """
+    if tip == previous:
+        return Relation.SAME, set()
+    tip_node, previous_node = graph.node(tip), graph.node(previous)
+    if tip_node and previous_node:
+        # Only the one of the higher generation can be the descendant.
+        if tip_node.generation > previous_node.generation:
+            if is_ancestor(previous_node, tip_node, graph):
+                return Relation.DESCENDANT, set()
+        elif is_ancestor(tip_node, previous_node, graph):
+            return Relation.ANCESTOR, set()
+        if is_complete:
+            return Relation.NEITHER, set()
+    return _relation_with_gaps(tip, previous, graph)
+
+
+_TIP, _PREVIOUS, _BOTH = 1, 2, 3
+
+
+def _relation_with_gaps(tip: str, previous: str, graph: Graph) -> tuple[Relation, set[str]]:
+    """Tell the same where parts of the history are missing.
+
+    Walks down from both commits until all that is left is reachable from both. A missing commit that only one
+    of them leads to may have the other among its ancestors. One that both lead to cannot: it would be its own.
+    """
+    reached_from = {tip: _TIP, previous: _PREVIOUS}
+    heap: list[tuple[int, str]] = []
+    missing: set[str] = set()
+    for sha in (tip, previous):
+        node = graph.node(sha)
+        if node is None:
+            missing.add(sha)
+        else:
+            heapq.heappush(heap, (-node.generation, sha))
+    one_sided = len(heap)
+    while one_sided:
+        _, sha = heapq.heappop(heap)
+        sides = reached_from[sha]
+        one_sided -= sides != _BOTH
+        node = graph.node(sha)
+        if node is None or node.parents is None:
+            missing.add(sha)
+            continue
+        for parent in node.parents:
+            before = reached_from.get(parent, 0)
+            after = before | sides
+            if after == before:
+                continue
+            reached_from[parent] = after
+            parent_node = graph.node(parent)
+            if parent_node is None:
+                missing.add(parent)
+            elif before == 0:
+                heapq.heappush(heap, (-parent_node.generation, parent))
+                one_sided += after != _BOTH
+            else:
+                one_sided -= after == _BOTH
+    if reached_from[previous] == _BOTH:
+        return Relation.DESCENDANT, set()
+    if reached_from[tip] == _BOTH:
+        return Relation.ANCESTOR, set()
+    undecided = {sha for sha in missing if reached_from[sha] != _BOTH}
+    return (Relation.UNKNOWN, undecided) if undecided else (Relation.NEITHER, set())
+
+
+def touches_path(files: Iterable[str], path: str) -> bool:
+    """Tell whether a commit touched a file under a directory: `api` does not contain `api-v2/x`."""
+    prefix = f"{path}/"
+    return any(file.startswith(prefix) or file == path for file in files)
+
+
+def order_parents_first(shas: Sequence[str], parents_of: Callable[[str], Sequence[str]]) -> list[str]:
+    """Return the commits with every parent before its children. Those in a cycle, which Git rules out, are left out."""
+    among = set(shas)
+    waiting: dict[str, int] = {}
+    children: dict[str, list[str]] = {}
+    ready: list[str] = []
+    for sha in shas:
+        inside = {parent for parent in parents_of(sha) if parent in among}
+        waiting[sha] = len(inside)
+        for parent in inside:
+            children.setdefault(parent, []).append(sha)
+        if not inside:
+            ready.append(sha)
+    ordered = []
+    while ready:
+        sha = ready.pop()
+        ordered.append(sha)
+        for child in children.get(sha, ()):
+            waiting[child] -= 1
+            if waiting[child] == 0:
+                ready.append(child)
+    return ordered

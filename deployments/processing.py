@@ -1,0 +1,132 @@
+"""The road that every job takes, step by step. Only this module says what comes after what."""
+
+import logging
+import time
+from collections.abc import Callable
+
+from django.conf import settings
+from django.db import DatabaseError, transaction
+
+from deployments import jobs
+from deployments.catalog import Catalog
+from deployments.changes import derive_changes, tracks_with_pending_work
+from deployments.models import Deployment, Job, JobStatus
+from deployments.recording import DeploymentReport, record_deployment
+
+logger = logging.getLogger(__name__)
+
+# What can pass by itself is told apart in the log from what somebody has to mend.
+_PASSING = (DatabaseError,)
+
+
+def process_due_jobs(stop_after: float | None = None) -> int:
+    """Process jobs until none is due, or until `stop_after` seconds have passed; return how many."""
+    began = time.monotonic()
+    total = 0
+    while claimed := jobs.claim(settings.SLIPWAY_JOB_BATCH_SIZE):
+        process(claimed)
+        total += len(claimed)
+        if stop_after is not None and time.monotonic() - began > stop_after:
+            break
+    return total
+
+
+def finish_pending_work() -> int:
+    """Work out what a crash or a changed setting left to be worked out; return how many deployments."""
+    return sum(derive_changes(track_id) for track_id in tracks_with_pending_work())
+
+
+def process(claimed: list[Job]) -> None:
+    """Take claimed jobs down the road: record, work out changes, complete.
+
+    Each step is one short transaction over the batch. Where one job spoils a batch, each is tried by itself.
+    A crash between the steps leaves jobs that are claimed for a while, and every step can be repeated.
+    """
+    recorded = _in_batch_or_singly(claimed, _record)
+    recorded = [job for job in recorded if _derive(job)] if recorded else []
+    _in_batch_or_singly(recorded, _complete)
+
+
+def _in_batch_or_singly(batch: list[Job], step: Callable[[list[Job]], list[Job]]) -> list[Job]:
+    """Apply a step to all jobs in one transaction, or else to each; return those that go on."""
+    if not batch:
+        return []
+    try:
+        with transaction.atomic():
+            return step(batch)
+    except Exception as error:  # whatever it is, the job says so and others go on
+        if len(batch) == 1:
+            _fail(batch[0], error)
+            return []
+    return [job for one in batch for job in _in_batch_or_singly([one], step)]
+
+
+def _record(batch: list[Job]) -> list[Job]:
+    held = jobs.hold(batch)
+    catalogs: dict[object, Catalog] = {}
+    going_on = []
+    for job in sorted(held, key=lambda job: (job.created_at, job.id)):
+        if job.stop_requested:
+            jobs.end(job, JobStatus.STOPPED, "Stopped on request, before anything was recorded")
+            continue
+        if job.deployment_id is None:
+            catalog = catalogs.setdefault(job.workspace_id, Catalog(job.workspace))
+            recorded = record_deployment(
+                catalog, DeploymentReport.from_payload(job.payload), reported_at=job.created_at
+            )
+            job.deployment = recorded.deployment
+            job.note(recorded.outcome)
+        going_on.append(job)
+    jobs.renew(held)
+    jobs.save(held)
+    return going_on
+
+
+def _derive(job: Job) -> bool:
+    """Work out the changes of the job's track, unless another job of the batch has done so already."""
+    assert job.deployment is not None
+    try:
+        derive_changes(job.deployment.track_id)
+    except Exception as error:  # as above
+        _fail(job, error)
+        return False
+    return True
+
+
+def _complete(batch: list[Job]) -> list[Job]:
+    held = jobs.hold(batch)
+    deployments = Deployment.objects.in_bulk({job.deployment_id for job in held})
+    for job in held:
+        if job.stop_requested:
+            jobs.end(job, JobStatus.STOPPED, "Stopped on request, after the deployment was recorded")
+            continue
+        job.error = ""
+        job.note(_in_words(deployments.get(job.deployment_id)))
+        jobs.end(job, JobStatus.COMPLETE, "Done")
+    jobs.save(held)
+    return held
+
+
+def _in_words(deployment: Deployment | None) -> str:
+    """Say what was worked out, as a receipt for whoever reported the deployment."""
+    if deployment is None:
+        return "The deployment has been deleted meanwhile"
+    if not deployment.counts:
+        return f"It is {deployment.state}: nothing has reached {deployment.environment}"
+    shipped = "1 change" if deployment.changes_count == 1 else f"{deployment.changes_count} changes"
+    gaps = "" if deployment.history_is_complete else "; part of its history is not known"
+    return f"It is a {deployment.change_kind} deployment and shipped {shipped}{gaps}"
+
+
+def _fail(job: Job, error: Exception) -> None:
+    """Note why a job failed, and when it is tried again."""
+    if isinstance(error, _PASSING):
+        logger.warning("job %s failed for now: %s", job.id, error)
+        reason = f"The database did not take it: {error}"
+    else:
+        logger.exception("job %s failed", job.id, exc_info=error)
+        reason = f"{error}" if isinstance(error, ValueError) else f"Unexpected {type(error).__name__}: {error}"
+    with transaction.atomic():
+        for held in jobs.hold([job]):
+            jobs.fail(held, reason.strip()[:1000])
+            jobs.save([held])

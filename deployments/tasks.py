@@ -1,0 +1,56 @@
+"""What Celery runs. A message says only that there may be something to do; what, the database knows."""
+
+import logging
+import threading
+import time
+
+from celery import shared_task
+from django.utils import timezone
+
+from deployments import jobs, processing, throttling
+
+logger = logging.getLogger(__name__)
+
+# A worker hands over to the next message after this many seconds, so that it stops soon when it is told to.
+_SHIFT_SECONDS = 5.0
+# One bell in so many seconds from each process is enough: a woken worker goes on until nothing is left, and the
+# sweep finds what came in between.
+_BELL_INTERVAL_SECONDS = 0.05
+_bell_lock = threading.Lock()
+_last_bell = 0.0
+
+
+@shared_task(ignore_result=True)
+def process_jobs() -> None:
+    """Process what is due."""
+    if processing.process_due_jobs(stop_after=_SHIFT_SECONDS):
+        process_jobs.delay()
+
+
+@shared_task(ignore_result=True)
+def sweep() -> None:
+    """Find what no bell announced and what a crash left, and finish it."""
+    jobs.release_abandoned()
+    processing.process_due_jobs(stop_after=_SHIFT_SECONDS)
+    processing.finish_pending_work()
+
+
+@shared_task(ignore_result=True)
+def prune() -> None:
+    """Delete what is past its time."""
+    jobs.prune(timezone.now())
+    throttling.prune()
+
+
+def ring_bell() -> None:
+    """Wake a worker. Call it after the commit. Where the broker is away, the sweep does without."""
+    global _last_bell
+    with _bell_lock:
+        now = time.monotonic()
+        if now - _last_bell < _BELL_INTERVAL_SECONDS:
+            return
+        _last_bell = now
+    try:
+        process_jobs.delay()
+    except Exception as error:  # each broker raises its own; none of them may cost an accepted job its answer
+        logger.warning("no worker could be woken, the sweep will find the job: %s", error)
