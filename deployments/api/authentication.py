@@ -2,16 +2,19 @@
 
 import datetime
 import hmac
+from typing import TYPE_CHECKING
 
 from django.utils import timezone
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from deployments.api.throttling import count_failed_authentication
 from deployments.models import ApiKey, User
+
+if TYPE_CHECKING:  # rest_framework.views itself imports this module, through the settings
+    from rest_framework.views import APIView
 
 # The last use is noted once in so much time, not with every request.
 _LAST_USE_PRECISION = datetime.timedelta(minutes=1)
@@ -76,7 +79,7 @@ def _note_use(key: ApiKey) -> None:
 class HasScope(BasePermission):
     """Asks for one of the scopes that the view names for the method in `required_scopes`."""
 
-    def has_permission(self, request: Request, view: APIView) -> bool:
+    def has_permission(self, request: Request, view: "APIView") -> bool:
         if request.method == "OPTIONS":
             return request.auth is not None
         scopes: list[str] = getattr(view, "required_scopes", {}).get(request.method or "", [])

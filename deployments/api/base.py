@@ -22,14 +22,11 @@ class ApiView(APIView):
     # A batch counts each of its items, so it counts by itself.
     counts_itself = False
 
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Authenticate, count, and only then ask for the scope: so that every answer can tell the rate limit."""
-        negotiated = self.perform_content_negotiation(request)
-        request.accepted_renderer, request.accepted_media_type = negotiated
-        self.perform_authentication(request)
+    def perform_authentication(self, request: Request) -> None:
+        """Authenticate, and count before anything else is asked: so that every answer can tell the rate limit."""
+        super().perform_authentication(request)
         if not self.counts_itself:
             count_request(request)
-        self.check_permissions(request)
 
     @property
     def api_key(self) -> ApiKey:
