@@ -1,0 +1,20 @@
+"""Arguments that several commands share."""
+
+from django.core.management.base import CommandError
+
+from deployments.models import Workspace
+
+
+def find_workspace(slug: str | None) -> Workspace:
+    """Return the workspace of this slug, or the only one there is. Raises CommandError."""
+    if slug is not None:
+        workspace = Workspace.objects.filter(slug=slug).first()
+        if workspace is None:
+            raise CommandError(f"There is no workspace “{slug}”; `list_workspaces` shows which there are.")
+        return workspace
+    workspaces = list(Workspace.objects.order_by("created_at")[:2])
+    if not workspaces:
+        raise CommandError("There is no workspace yet: `make run` or `manage.py create_workspace` makes one.")
+    if len(workspaces) > 1:
+        raise CommandError("There are several workspaces: say which one with --workspace SLUG.")
+    return workspaces[0]
