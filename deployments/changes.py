@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from django.db import transaction
 from django.db.models import Count, QuerySet
 
+from deployments.bulk import insert_rows
 from deployments.graph import TrackGraph, position_of
 from deployments.lineage import Frontier, NewCommits, new_commits, relation, touches_path
 from deployments.models import (
@@ -155,6 +156,7 @@ class _Derivation:
             self._start_baseline(deployment)
             return
         position = position_of(deployment)
+        self.graph.begin_walk()
         found = new_commits(deployment.commit_sha, self.graph, self._deployed_before(deployment), self.frontier)
         self.frontier = found.frontier
         self._mark_baseline(found)
@@ -242,6 +244,7 @@ class _Derivation:
         if previous is None:
             deployment.change_kind = ChangeKind.BASELINE
             return
+        self.graph.begin_walk()
         kind, missing = relation(
             deployment.commit_sha, previous.commit_sha, self.graph, is_complete=self.graph.is_complete
         )
@@ -256,17 +259,27 @@ class _Derivation:
             Change.objects.filter(deployment__track=self.track, commit_id__in=ids).delete()
         baseline = self.baseline_commits
         files = self._files(sha for sha in self.brought if sha not in baseline)
-        marks, changes = [], []
-        for sha, deployment in self.brought.items():
-            outcome = Outcome.BASELINE if sha in baseline else self._outcome(sha, deployment, files)
-            facts = self.graph.facts(sha)
-            marks.append(
-                ShippedCommit(track=self.track, commit_id=facts.id, deployment=deployment, outcome=outcome)
-            )
-            if outcome == Outcome.CHANGE:
-                changes.append(self._change(sha, deployment, files))
-        ShippedCommit.objects.bulk_create(marks, batch_size=5000)
-        Change.objects.bulk_create(changes, batch_size=5000)
+        outcomes = {
+            sha: Outcome.BASELINE if sha in baseline else self._outcome(sha, deployment, files)
+            for sha, deployment in self.brought.items()
+        }
+        insert_rows(
+            ShippedCommit,
+            ("track", "commit", "deployment", "outcome"),
+            (
+                (self.track.pk, self.graph.facts(sha).id, self.brought[sha].pk, outcome.value)
+                for sha, outcome in outcomes.items()
+            ),
+        )
+        insert_rows(
+            Change,
+            ("deployment", "commit", "started_at", "lead_time_seconds", "clock_was_ahead", "files_are_unknown"),
+            (
+                self._change(sha, self.brought[sha], files)
+                for sha, outcome in outcomes.items()
+                if outcome == Outcome.CHANGE
+            ),
+        )
 
     def _path(self, deployment: Deployment) -> str:
         application = self.track.application
@@ -291,15 +304,19 @@ class _Derivation:
             return Outcome.OUTSIDE_PATH
         return Outcome.CHANGE
 
-    def _change(self, sha: str, deployment: Deployment, files: dict[str, str | None]) -> Change:
+    def _change(self, sha: str, deployment: Deployment, files: dict[str, str | None]) -> tuple[object, ...]:
         facts = self.graph.facts(sha)
-        change = Change(deployment=deployment, commit_id=facts.id, started_at=facts.authored_at)
+        seconds = None
         if facts.authored_at is not None:
             seconds = int((deployment.deployed_at - facts.authored_at).total_seconds())
-            change.lead_time_seconds = max(0, seconds)
-            change.clock_was_ahead = seconds < 0
-        change.files_are_unknown = bool(self._path(deployment)) and files.get(sha) is None
-        return change
+        return (
+            deployment.pk,
+            facts.id,
+            facts.authored_at,
+            None if seconds is None else max(0, seconds),
+            seconds is not None and seconds < 0,
+            bool(self._path(deployment)) and files.get(sha) is None,
+        )
 
     def _store_gaps(self) -> None:
         for gaps, concerns_kind_only in ((self.gaps, False), (self.kind_gaps, True)):

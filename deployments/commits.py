@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from django.db import transaction
 from django.db.models import QuerySet
 
+from deployments.bulk import insert_rows
 from deployments.lineage import generation_of, order_parents_first
 from deployments.models import (
     ChangeKind,
@@ -92,9 +93,7 @@ def _insert(repository: Repository, reports: list[CommitReport]) -> None:
     missing = outside - generations.keys()
     for sha in ordered:
         generations[sha] = _generation(by_sha[sha], generations)
-    Commit.objects.bulk_create(
-        [_row(repository, by_sha[sha], generations[sha]) for sha in ordered], batch_size=2000
-    )
+    insert_rows(Commit, _COLUMNS, (_row(repository, by_sha[sha], generations[sha]) for sha in ordered))
     _raise_generations_above(repository, {sha: generations[sha] for sha in ordered})
     _note_missing_parents(repository, by_sha.values(), missing)
 
@@ -107,18 +106,24 @@ def _generation(report: CommitReport, generations: dict[str, int]) -> int:
     )
 
 
-def _row(repository: Repository, report: CommitReport, generation: int) -> Commit:
-    return Commit(
-        repository=repository,
-        sha=report.sha,
-        parents=None if report.parents is None else " ".join(report.parents),
-        parents_are_inferred=report.parents_are_inferred,
-        generation=generation,
-        authored_at=report.authored_at,
-        committed_at=report.committed_at,
-        author=report.author,
-        message=report.message,
-        files=None if report.files is None else "\n".join(report.files),
+_COLUMNS = (
+    "repository", "sha", "parents", "parents_are_inferred", "generation",
+    "authored_at", "committed_at", "author", "message", "files",
+)  # fmt: skip
+
+
+def _row(repository: Repository, report: CommitReport, generation: int) -> tuple[object, ...]:
+    return (
+        repository.pk,
+        report.sha,
+        None if report.parents is None else " ".join(report.parents),
+        report.parents_are_inferred,
+        generation,
+        report.authored_at,
+        report.committed_at,
+        report.author,
+        report.message,
+        None if report.files is None else "\n".join(report.files),
     )
 
 

@@ -13,7 +13,8 @@ from deployments.models import Commit, Deployment, MissingParent, Track
 Position = tuple[datetime.datetime, int]
 
 _FIRST_WINDOW = 32
-_LARGEST_WINDOW = 16384
+_WINDOW_GROWTH = 4
+_LARGEST_WINDOW = 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class TrackGraph:
     """A commit graph that knows which deployment of a track brought which commit.
 
     Walks go from a commit down to its ancestors, so a look-up brings a window of commits of the same or a lower
-    generation with it. Windows double in size: few queries for a long walk, few rows for a short one.
+    generation with it. Windows grow while a walk goes on: few queries for a long walk, few rows for a short one.
     """
 
     def __init__(self, track: Track, repository_id: int) -> None:
@@ -38,8 +39,15 @@ class TrackGraph:
         self._nodes: dict[str, Node | None] = {}
         self._facts: dict[str, CommitFacts] = {}
         self._owners: dict[str, Position] = {}
+        self._positions: dict[int, Position] = {}
         self._window = _FIRST_WINDOW
+        # Generations of which every commit has been read: from just above the first to the second.
+        self._read: list[tuple[int, int]] = []
         self._is_complete: bool | None = None
+
+    def begin_walk(self) -> None:
+        """Read small windows again: another walk begins."""
+        self._window = _FIRST_WINDOW
 
     def node(self, sha: str) -> Node | None:
         """Return the commit, or None where it is not known."""
@@ -71,35 +79,45 @@ class TrackGraph:
         return self._is_complete
 
     def _load(self, sha: str) -> None:
-        commits = self._commits()
-        rows = list(commits.filter(sha=sha))
+        """Read a commit and a window below it, down to what has been read before."""
+        rows = list(self._commits().filter(sha=sha))
         self._add(rows)
         if not rows:
             self._nodes[sha] = None
             return
-        self._add(commits.filter(generation__lte=rows[0][3]).order_by("-generation")[: self._window])
-        self._window = min(2 * self._window, _LARGEST_WINDOW)
+        top = rows[0][3]
+        bottom = max((highest for _, highest in self._read if highest < top), default=-1)
+        window = self._commits().filter(generation__lte=top, generation__gt=bottom)
+        rows = list(window.order_by("-generation")[: self._window])
+        self._add(rows)
+        if len(rows) == self._window:
+            bottom = rows[-1][3]  # of this generation there may be more
+        self._read.append((bottom, top))
+        self._window = min(_WINDOW_GROWTH * self._window, _LARGEST_WINDOW)
 
     def _commits(self) -> Any:
+        mark = FilteredRelation("shipped_commits", condition=Q(shipped_commits__track=self._track))
         return (
             Commit.objects.filter(repository_id=self._repository_id)
-            .annotate(
-                mark=FilteredRelation("shipped_commits", condition=Q(shipped_commits__track=self._track)),
-                owner_deployed_at=F("mark__deployment__deployed_at"),
-                owner_id=F("mark__deployment_id"),
-            )
-            .values_list("id", "sha", "parents", "generation", "authored_at", "owner_deployed_at", "owner_id")
+            .annotate(mark=mark, owner_id=F("mark__deployment_id"))
+            .values_list("id", "sha", "parents", "generation", "authored_at", "owner_id")
         )
 
     def _add(self, rows: Any) -> None:
-        for id_, sha, parents, generation, authored_at, owner_deployed_at, owner_id in rows:
+        owned: list[tuple[str, int]] = []
+        for id_, sha, parents, generation, authored_at, owner_id in rows:
             if self._nodes.get(sha) is not None:
                 continue
             parent_shas = None if parents is None else tuple(parents.split())
             self._nodes[sha] = Node(sha, parent_shas, generation)
             self._facts[sha] = CommitFacts(id_, len(parent_shas or ()) > 1, authored_at)
             if owner_id is not None:
-                self._owners[sha] = (owner_deployed_at, owner_id)
+                owned.append((sha, owner_id))
+        unknown = {owner_id for _, owner_id in owned} - self._positions.keys()
+        if unknown:
+            positions = Deployment.objects.filter(pk__in=unknown).values_list("deployed_at", "id")
+            self._positions.update((position[1], position) for position in positions)
+        self._owners.update((sha, self._positions[owner_id]) for sha, owner_id in owned)
 
 
 def position_of(deployment: Deployment) -> Position:
