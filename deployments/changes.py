@@ -108,6 +108,7 @@ class _Derivation:
 
     def derive(self, pending: list[Deployment]) -> None:
         """Work out the deployments, given in the order of the track."""
+        self.graph.prepare([deployment.commit_sha for deployment in pending])
         for deployment in pending:
             self._take_back(deployment)
         for deployment in pending:

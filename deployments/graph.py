@@ -14,7 +14,7 @@ Position = tuple[datetime.datetime, int]
 
 _FIRST_WINDOW = 32
 _WINDOW_GROWTH = 4
-_LARGEST_WINDOW = 8192
+_LARGEST_WINDOW = 16384
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,14 @@ class TrackGraph:
     def begin_walk(self) -> None:
         """Read small windows again: another walk begins."""
         self._window = _FIRST_WINDOW
+
+    def prepare(self, shas: list[str]) -> None:
+        """Read at once what lies between several commits of which each will be walked from."""
+        rows = list(self._commits().filter(sha__in=shas))
+        if len(rows) < 2:
+            return
+        generations = [row[3] for row in rows]
+        self._read_window(max(generations), min(generations), _LARGEST_WINDOW)
 
     def node(self, sha: str) -> Node | None:
         """Return the commit, or None where it is not known."""
@@ -86,14 +94,17 @@ class TrackGraph:
             self._nodes[sha] = None
             return
         top = rows[0][3]
-        bottom = max((highest for _, highest in self._read if highest < top), default=-1)
+        self._read_window(top, max((highest for _, highest in self._read if highest < top), default=-1), self._window)
+        self._window = min(_WINDOW_GROWTH * self._window, _LARGEST_WINDOW)
+
+    def _read_window(self, top: int, bottom: int, limit: int) -> None:
+        """Read the highest commits with a generation above `bottom` and up to `top`, and remember how far that went."""
         window = self._commits().filter(generation__lte=top, generation__gt=bottom)
-        rows = list(window.order_by("-generation")[: self._window])
+        rows = list(window.order_by("-generation")[:limit])
         self._add(rows)
-        if len(rows) == self._window:
+        if len(rows) == limit:
             bottom = rows[-1][3]  # of this generation there may be more
         self._read.append((bottom, top))
-        self._window = min(_WINDOW_GROWTH * self._window, _LARGEST_WINDOW)
 
     def _commits(self) -> Any:
         mark = FilteredRelation("shipped_commits", condition=Q(shipped_commits__track=self._track))
