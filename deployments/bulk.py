@@ -1,8 +1,9 @@
-"""Inserts many plain rows at once.
+"""Writes many plain rows at once.
 
 `bulk_create` makes an instance of each row and puts at most 999 values into a statement on SQLite, which costs an
 import of 60,000 commits more time than Git needs to read them. So the few tables that grow with every commit are
-written here: by COPY on PostgreSQL, by one prepared statement elsewhere.
+written here: by COPY on PostgreSQL, by one prepared statement elsewhere. `bulk_update` builds one statement with a
+CASE for each value, which takes longer to build and to parse than the rows take to be written one after another.
 """
 
 import datetime
@@ -30,6 +31,29 @@ def insert_rows(model: type[models.Model], names: Sequence[str], rows: Iterable[
         cursor.executemany(
             f"INSERT INTO {table} ({columns}) VALUES ({marks})",  # noqa: S608 - the model's own names
             [[_adapt(value) for value in row] for row in rows],
+        )
+
+
+def update_rows(rows: Iterable[models.Model], names: Sequence[str]) -> None:
+    """Store the named fields of rows that are all of one model."""
+    rows = list(rows)
+    if not rows:
+        return
+    fields = [rows[0]._meta.get_field(name) for name in names]
+    quote = connection.ops.quote_name
+    settings = ", ".join(f"{quote(str(field.column))} = %s" for field in fields)  # type: ignore[union-attr]
+    primary_key = rows[0]._meta.pk
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            f"UPDATE {quote(rows[0]._meta.db_table)} SET {settings}"  # noqa: S608 - the model's own names
+            f" WHERE {quote(primary_key.column)} = %s",
+            [
+                [
+                    field.get_db_prep_save(getattr(row, field.attname), connection)  # type: ignore[union-attr]
+                    for field in (*fields, primary_key)
+                ]
+                for row in rows
+            ],
         )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from django.db import transaction
 from django.db.models import Count, QuerySet
 
-from deployments.bulk import insert_rows
+from deployments.bulk import insert_rows, update_rows
 from deployments.graph import TrackGraph, position_of
 from deployments.lineage import Frontier, NewCommits, new_commits, relation, touches_path
 from deployments.models import (
@@ -346,10 +346,8 @@ class _Derivation:
         )
         for deployment in self.touched.values():
             deployment.changes_count = counts.get(deployment.pk, 0)
-        Deployment.objects.bulk_update(
-            self.touched.values(),
-            ["change_kind", "changes_count", "history_is_complete", "lineage_pending"],
-            batch_size=200,
+        update_rows(
+            self.touched.values(), ["change_kind", "changes_count", "history_is_complete", "lineage_pending"]
         )
 
     def _store_frontier(self) -> None:

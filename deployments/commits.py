@@ -45,7 +45,7 @@ def record_commits(repository: Repository, reports: Sequence[CommitReport]) -> N
 
     Telling the same again changes nothing. Exact parents replace inferred ones.
     """
-    by_sha = {report.sha: report for report in reports}
+    by_sha = _merged(reports)
     with transaction.atomic():
         # One at a time for each repository: two that tell of a parent and of its child at the same moment
         # would otherwise not see one another.
@@ -55,6 +55,31 @@ def record_commits(repository: Repository, reports: Sequence[CommitReport]) -> N
         _insert(repository, new)
         _complete(repository, [(known[sha], by_sha[sha]) for sha in known])
         _revisit(repository, [report.sha for report in new])
+
+
+def _merged(reports: Sequence[CommitReport]) -> dict[str, CommitReport]:
+    """Return one report for each commit, with all that any of them tells."""
+    by_sha: dict[str, CommitReport] = {}
+    for report in reports:
+        known = by_sha.setdefault(report.sha, report)
+        if known is not report:
+            by_sha[report.sha] = _merge(known, report)
+    return by_sha
+
+
+def _merge(first: CommitReport, second: CommitReport) -> CommitReport:
+    exact = first if first.parents is not None and not first.parents_are_inferred else second
+    parents = exact if exact.parents is not None else first
+    return CommitReport(
+        sha=first.sha,
+        parents=parents.parents,
+        parents_are_inferred=parents.parents_are_inferred,
+        authored_at=first.authored_at or second.authored_at,
+        committed_at=first.committed_at or second.committed_at,
+        author=first.author or second.author,
+        message=first.message or second.message,
+        files=second.files if first.files is None else first.files,
+    )
 
 
 def _chunks(shas: Iterable[str]) -> Iterator[list[str]]:

@@ -12,11 +12,15 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from uuid_utils.compat import uuid7
 
+from deployments.bulk import update_rows
 from deployments.models import ApiKey, Job, JobStatus, JobType, RefusedRequest, Workspace
 from deployments.models.jobs import ENDED_STATUSES
 
 # The first retry comes after 2 seconds, then after 4, 8, 16.
 _BACKOFF_SECONDS = 2
+_CHANGED_BY_STEPS = [
+    "status", "attempt", "available_at", "finished_at", "claimed_by", "claimed_until", "error", "log", "deployment",
+]  # fmt: skip
 
 
 class IdempotencyConflict(Exception):
@@ -152,10 +156,7 @@ def fail(job: Job, reason: str) -> None:
 
 def save(jobs: Sequence[Job]) -> None:
     """Store what `end`, `fail`, `renew` and the job's steps changed."""
-    Job.objects.bulk_update(
-        jobs,
-        ["status", "attempt", "available_at", "finished_at", "claimed_by", "claimed_until", "error", "log", "deployment"],
-    )
+    update_rows(jobs, _CHANGED_BY_STEPS)
 
 
 def withdraw(job: Job) -> bool:

@@ -1,5 +1,6 @@
 """The road that every job takes, step by step. Only this module says what comes after what."""
 
+import itertools
 import logging
 import time
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from deployments import jobs
 from deployments.catalog import Catalog
 from deployments.changes import derive_changes, tracks_with_pending_work
 from deployments.models import Deployment, Job, JobStatus
-from deployments.recording import DeploymentReport, record_deployment
+from deployments.recording import DeploymentReport, record_deployment, record_reported_commits
 
 logger = logging.getLogger(__name__)
 
@@ -43,8 +44,7 @@ def process(claimed: list[Job]) -> None:
     A crash between the steps leaves jobs that are claimed for a while, and every step can be repeated.
     """
     recorded = _in_batch_or_singly(claimed, _record)
-    recorded = [job for job in recorded if _derive(job)] if recorded else []
-    _in_batch_or_singly(recorded, _complete)
+    _in_batch_or_singly(_derive(recorded), _complete)
 
 
 def _in_batch_or_singly(batch: list[Job], step: Callable[[list[Job]], list[Job]]) -> list[Job]:
@@ -63,34 +63,47 @@ def _in_batch_or_singly(batch: list[Job], step: Callable[[list[Job]], list[Job]]
 
 def _record(batch: list[Job]) -> list[Job]:
     held = jobs.hold(batch)
-    catalogs: dict[object, Catalog] = {}
     going_on = []
-    for job in sorted(held, key=lambda job: (job.created_at, job.id)):
+    for job in held:
         if job.stop_requested:
             jobs.end(job, JobStatus.STOPPED, "Stopped on request, before anything was recorded")
-            continue
-        if job.deployment_id is None:
-            catalog = catalogs.setdefault(job.workspace_id, Catalog(job.workspace))
-            recorded = record_deployment(
-                catalog, DeploymentReport.from_payload(job.payload), reported_at=job.created_at
-            )
-            job.deployment = recorded.deployment
-            job.note(recorded.outcome)
-        going_on.append(job)
+        else:
+            going_on.append(job)
+    new = sorted((job for job in going_on if job.deployment_id is None), key=lambda job: (job.created_at, job.id))
+    for _, of_workspace in itertools.groupby(
+        sorted(new, key=lambda job: job.workspace_id), key=lambda job: job.workspace_id
+    ):
+        _record_in_workspace(list(of_workspace))
     jobs.renew(held)
     jobs.save(held)
     return going_on
 
 
-def _derive(job: Job) -> bool:
-    """Work out the changes of the job's track, unless another job of the batch has done so already."""
-    assert job.deployment is not None
-    try:
-        derive_changes(job.deployment.track_id)
-    except Exception as error:  # as above
-        _fail(job, error)
-        return False
-    return True
+def _record_in_workspace(new: list[Job]) -> None:
+    catalog = Catalog(new[0].workspace)
+    reports = [DeploymentReport.from_payload(job.payload) for job in new]
+    record_reported_commits(catalog, reports)
+    for job, report in zip(new, reports, strict=True):
+        recorded = record_deployment(catalog, report, reported_at=job.created_at)
+        job.deployment = recorded.deployment
+        job.note(recorded.outcome)
+
+
+def _derive(batch: list[Job]) -> list[Job]:
+    """Work out the changes of each track that jobs recorded deployments of; return the jobs that go on."""
+    of_track: dict[int, list[Job]] = {}
+    for job in batch:
+        assert job.deployment is not None
+        of_track.setdefault(job.deployment.track_id, []).append(job)
+    going_on = []
+    for track_id, concerned in of_track.items():
+        try:
+            derive_changes(track_id)
+            going_on += concerned
+        except Exception as error:  # as above
+            for job in concerned:
+                _fail(job, error)
+    return going_on
 
 
 def _complete(batch: list[Job]) -> list[Job]:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,14 @@ from django.utils import timezone
 
 from deployments.catalog import Catalog
 from deployments.commits import CommitReport, record_commits
-from deployments.models import Application, Deployment, DeploymentState, DeploymentStatus, Track
+from deployments.models import (
+    Application,
+    Deployment,
+    DeploymentState,
+    DeploymentStatus,
+    Repository,
+    Track,
+)
 from deployments.models.deployments import UNFINISHED_STATES
 
 
@@ -99,11 +107,10 @@ def record_deployment(
 ) -> Recorded:
     """Record a deployment, or the next status of one that is known. The caller holds a transaction.
 
+    Its commits are recorded apart, by `record_reported_commits`.
     Where the report states no time, the deployment took place when it was reported.
     """
     repository = catalog.repository(report.repository)
-    if report.commits:
-        record_commits(repository, infer_parents(report.commits))
     application = catalog.application(repository, report.app)
     track = catalog.track(application, catalog.environment(report.environment))
     known = _find(track, report)
@@ -116,6 +123,19 @@ def record_deployment(
     if report.monorepo_path is not None:
         _follow_monorepo_path(application, report.monorepo_path)
     return Recorded(deployment, outcome)
+
+
+def record_reported_commits(catalog: Catalog, reports: Sequence[DeploymentReport]) -> None:
+    """Record the commits that reports bring with them, each repository's at once. The caller holds a transaction."""
+    commits: dict[int, list[CommitReport]] = {}
+    repositories: dict[int, Repository] = {}
+    for report in reports:
+        if report.commits:
+            repository = catalog.repository(report.repository)
+            repositories[repository.pk] = repository
+            commits.setdefault(repository.pk, []).extend(infer_parents(report.commits))
+    for repository_id in sorted(commits):  # in one order, so that two workers never wait for one another
+        record_commits(repositories[repository_id], commits[repository_id])
 
 
 def infer_parents(commits: tuple[CommitReport, ...]) -> list[CommitReport]:
