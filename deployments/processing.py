@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from django.conf import settings
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, connection, transaction
 
 from deployments import jobs
 from deployments.catalog import Catalog
@@ -18,6 +18,7 @@ logger = logging.getLogger(__name__)
 
 # What can pass by itself is told apart in the log from what somebody has to mend.
 _PASSING = (DatabaseError,)
+_SQLITE_GAP_SECONDS = 0.02
 
 
 def process_due_jobs(stop_after: float | None = None) -> int:
@@ -27,9 +28,19 @@ def process_due_jobs(stop_after: float | None = None) -> int:
     while claimed := jobs.claim(settings.SLIPWAY_JOB_BATCH_SIZE):
         process(claimed)
         total += len(claimed)
+        _let_others_write()
         if stop_after is not None and time.monotonic() - began > stop_after:
             break
     return total
+
+
+def _let_others_write() -> None:
+    """Leave a gap between transactions on SQLite, whose waiting writers ask again only now and then.
+
+    Without it a busy worker takes the lock again before any request that waits for it has looked.
+    """
+    if connection.vendor == "sqlite":
+        time.sleep(_SQLITE_GAP_SECONDS)
 
 
 def finish_pending_work() -> int:
@@ -44,7 +55,10 @@ def process(claimed: list[Job]) -> None:
     A crash between the steps leaves jobs that are claimed for a while, and every step can be repeated.
     """
     recorded = _in_batch_or_singly(claimed, _record)
-    _in_batch_or_singly(_derive(recorded), _complete)
+    _let_others_write()
+    derived = _derive(recorded)
+    _let_others_write()
+    _in_batch_or_singly(derived, _complete)
 
 
 def _in_batch_or_singly(batch: list[Job], step: Callable[[list[Job]], list[Job]]) -> list[Job]:
