@@ -48,7 +48,10 @@ X_FRAME_OPTIONS = "DENY"
 
 # Plotly writes style sheets of its own into the page; these are their digests. The browser tests fail on a
 # refused style, so an upgrade of Plotly that changes one is noticed.
-PLOTLY_STYLE_DIGESTS = ["'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='"]
+PLOTLY_STYLE_DIGESTS = [
+    "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='",  # an empty sheet, filled by script
+    "'sha256-ji27qzEtxXZW+7dun6UwjHXJ18e6WAin1VvNtkzIE/o='",  # the sheet of its maps
+]
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [NONE],
@@ -90,7 +93,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
-    "deployments.pages.WorkspaceMiddleware",
+    "deployments.pages.workspaces.WorkspaceMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -247,5 +250,6 @@ SLIPWAY_JOB_BATCH_SIZE = env.int("SLIPWAY_JOB_BATCH_SIZE", default=50)
 # A worker that says nothing for so long is dead, and its jobs are given to another.
 SLIPWAY_JOB_CLAIM_SECONDS = env.int("SLIPWAY_JOB_CLAIM_SECONDS", default=15)
 SLIPWAY_WEB_WORKERS = env.int("SLIPWAY_WEB_WORKERS", default=2)
-SLIPWAY_JOB_WORKERS = env.int("SLIPWAY_JOB_WORKERS", default=1 if "sqlite" in DATABASES["default"]["ENGINE"] else 2)
-
+SLIPWAY_JOB_WORKERS = env.int(
+    "SLIPWAY_JOB_WORKERS", default=1 if "sqlite" in DATABASES["default"]["ENGINE"] else 2
+)

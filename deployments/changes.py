@@ -60,9 +60,7 @@ def derive_batch(track_id: int, limit: int = _BATCH) -> int:
         )
         if track.rebuild_pending or _has_another_baseline(track):
             _forget(track)
-        pending = list(
-            Deployment.objects.filter(track=track, lineage_pending=True).in_track_order()[:limit]
-        )
+        pending = list(Deployment.objects.filter(track=track, lineage_pending=True).in_track_order()[:limit])
         if pending:
             _Derivation(track).derive(pending)
         return len(pending)
@@ -158,7 +156,9 @@ class _Derivation:
             return
         position = position_of(deployment)
         self.graph.begin_walk()
-        found = new_commits(deployment.commit_sha, self.graph, self._deployed_before(deployment), self.frontier)
+        found = new_commits(
+            deployment.commit_sha, self.graph, self._deployed_before(deployment), self.frontier
+        )
         self.frontier = found.frontier
         self._mark_baseline(found)
         self.gaps[deployment.pk] = found.missing
@@ -274,7 +274,14 @@ class _Derivation:
         )
         insert_rows(
             Change,
-            ("deployment", "commit", "started_at", "lead_time_seconds", "clock_was_ahead", "files_are_unknown"),
+            (
+                "deployment",
+                "commit",
+                "started_at",
+                "lead_time_seconds",
+                "clock_was_ahead",
+                "files_are_unknown",
+            ),
             (
                 self._change(sha, self.brought[sha], files)
                 for sha, outcome in outcomes.items()

@@ -246,7 +246,9 @@ def _complete(repository: Repository, pairs: list[tuple[Commit, CommitReport]]) 
     if rewired:
         _rewire(repository, rewired)
     if detailed:
-        Commit.objects.bulk_update(detailed, ["authored_at", "committed_at", "author", "files"], batch_size=500)
+        Commit.objects.bulk_update(
+            detailed, ["authored_at", "committed_at", "author", "files"], batch_size=500
+        )
         _derive_again(ShippedCommit.objects.filter(commit__in=[commit.pk for commit in detailed]))
     for commit, report in pairs:
         if report.message and not commit.message:

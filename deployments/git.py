@@ -39,7 +39,9 @@ class Clone:
 
     def tags(self, glob: str) -> list[Tag]:
         """Return the tags of commits that `git tag --list GLOB` lists, the oldest first."""
-        lines = self._run("tag", "--list", glob, "--format=%(refname:strip=2)%00%(creatordate:unix)").splitlines()
+        lines = self._run(
+            "tag", "--list", glob, "--format=%(refname:strip=2)%00%(creatordate:unix)"
+        ).splitlines()
         listed = [line.split("\0") for line in lines]
         commits = self._commits_of(f"refs/tags/{name}" for name, _ in listed)
         tags = [
@@ -131,7 +133,10 @@ class Clone:
     def _run(self, *arguments: str, stdin: str = "") -> str:
         try:
             done = subprocess.run(  # noqa: S603 - arguments as a list, no shell
-                self._command(arguments), input=stdin.encode(errors="surrogateescape"), capture_output=True, check=False
+                self._command(arguments),
+                input=stdin.encode(errors="surrogateescape"),
+                capture_output=True,
+                check=False,
             )
         except FileNotFoundError as error:
             raise GitError("git is not installed") from error

@@ -94,7 +94,9 @@ class TrackGraph:
             self._nodes[sha] = None
             return
         top = rows[0][3]
-        self._read_window(top, max((highest for _, highest in self._read if highest < top), default=-1), self._window)
+        self._read_window(
+            top, max((highest for _, highest in self._read if highest < top), default=-1), self._window
+        )
         self._window = min(_WINDOW_GROWTH * self._window, _LARGEST_WINDOW)
 
     def _read_window(self, top: int, bottom: int, limit: int) -> None:

@@ -64,9 +64,7 @@ def generation_of(committed_at: int | None, parent_generations: Iterable[int]) -
     return max(committed_at or 0, max(parent_generations, default=0) + 1)
 
 
-def new_commits(
-    tip: str, graph: Graph, is_deployed: Callable[[str], bool], frontier: Frontier
-) -> NewCommits:
+def new_commits(tip: str, graph: Graph, is_deployed: Callable[[str], bool], frontier: Frontier) -> NewCommits:
     """Return the commits of `git rev-list TIP --not EARLIER`, for what the graph knows.
 
     `is_deployed` tells whether a commit is known to be reachable from something deployed earlier. It need not

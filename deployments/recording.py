@@ -103,7 +103,11 @@ class Recorded:
 
 
 def record_deployment(
-    catalog: Catalog, report: DeploymentReport, *, reported_at: datetime.datetime, source: str = Deployment.Source.API
+    catalog: Catalog,
+    report: DeploymentReport,
+    *,
+    reported_at: datetime.datetime,
+    source: str = Deployment.Source.API,
 ) -> Recorded:
     """Record a deployment, or the next status of one that is known. The caller holds a transaction.
 

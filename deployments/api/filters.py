@@ -18,9 +18,7 @@ _NAMES = {
 }
 
 
-def filter_deployments(
-    rows: QuerySet[Deployment], request: Request, zone: ZoneInfo
-) -> QuerySet[Deployment]:
+def filter_deployments(rows: QuerySet[Deployment], request: Request, zone: ZoneInfo) -> QuerySet[Deployment]:
     """Apply the query parameters; each may be given several times. Raises ValidationError naming the wrong ones."""
     errors: dict[str, list[str]] = {}
     for name, column in _NAMES.items():
@@ -72,5 +70,3 @@ def _moment(text: str, zone: ZoneInfo, days: int) -> datetime.datetime:
         return parse_date_time(text.replace(" ", "+"))  # a plus that nobody escaped
     day = datetime.date.fromisoformat(text) + datetime.timedelta(days=days)
     return datetime.datetime.combine(day, datetime.time(), zone).astimezone(datetime.UTC)
-
-

@@ -51,7 +51,8 @@ def default_report(workspace: Workspace) -> dict[str, Any]:
     sha = newest_known_commit(application)
     if sha is None:
         raise serializers.ValidationError(
-            {"commitHash": [f"No commit of {application.repository} is known yet: send a body."]}, code="not_known"
+            {"commitHash": [f"No commit of {application.repository} is known yet: send a body."]},
+            code="not_known",
         )
     return {
         "repositoryFullName": application.repository.full_name,

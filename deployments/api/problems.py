@@ -178,5 +178,3 @@ def server_error(request: HttpRequest) -> HttpResponseBase:
     if is_api(request):
         return _answer(request, 500, "Something went wrong; the operator finds it in the log.")
     return defaults.server_error(request)
-
-

@@ -16,7 +16,9 @@ from deployments.recording import DeploymentReport
 _EARLIEST = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 # A message is kept up to here: enough for its subject and for what it reverts.
 _MESSAGE_LENGTH = 4000
-_DATE_TIME = re.compile(r"\d{4}-?\d\d-?\d\d[T ]\d\d:?\d\d(:?\d\d([.,]\d+)?)?(Z|[+-]\d\d(:?\d\d)?)?", re.IGNORECASE)
+_DATE_TIME = re.compile(
+    r"\d{4}-?\d\d-?\d\d[T ]\d\d:?\d\d(:?\d\d([.,]\d+)?)?(Z|[+-]\d\d(:?\d\d)?)?", re.IGNORECASE
+)
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -136,7 +138,9 @@ def _fault(faults: Faults, name: str, message: str, code: str = "invalid") -> No
 def _sha(value: Any, name: str, faults: Faults) -> str:
     if value is None and name == "sha":
         _fault(faults, name, "This field is required.", "required")
-    elif not isinstance(value, str) or _UNSTORABLE.search(value) or not re.fullmatch(r"\s*\S{1,70}\s*", value):
+    elif (
+        not isinstance(value, str) or _UNSTORABLE.search(value) or not re.fullmatch(r"\s*\S{1,70}\s*", value)
+    ):
         _fault(faults, name, "Must be a commit hash of at most 70 characters.")
     else:
         return normalise_sha(value)

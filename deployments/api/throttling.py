@@ -42,7 +42,8 @@ def count_failed_authentication(request: Request) -> None:
     allowance = _take(request, limit, f"failed-authentication:{address_of(request)}", 1)
     if allowance is not None and allowance.granted == 0:
         raise Throttled(
-            wait=allowance.reset_seconds, detail="There were too many failed authentications from this address."
+            wait=allowance.reset_seconds,
+            detail="There were too many failed authentications from this address.",
         )
 
 

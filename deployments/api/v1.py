@@ -102,7 +102,9 @@ class DeploymentBatch(ApiView):
                 answers.append(None)
             except serializers.ValidationError as error:
                 answers.append(_invalid(error))
-        stored = jobs.accept_all(self.workspace, self.api_key, [new for _, new in accepted]) if accepted else []
+        stored = (
+            jobs.accept_all(self.workspace, self.api_key, [new for _, new in accepted]) if accepted else []
+        )
         for (number, _), job in zip(accepted, stored, strict=True):
             answers[number] = (
                 _invalid(conflict_error())

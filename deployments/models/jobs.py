@@ -67,13 +67,13 @@ class Job(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["api_key", "idempotency_key"], name="one_job_of_an_idempotency_key")
+            models.UniqueConstraint(
+                fields=["api_key", "idempotency_key"], name="one_job_of_an_idempotency_key"
+            )
         ]
         indexes = [
             # What to do next. Partial, so that it stays small however many jobs have ended.
-            models.Index(
-                fields=["available_at", "id"], condition=Q(status="QUEUED"), name="job_queued"
-            ),
+            models.Index(fields=["available_at", "id"], condition=Q(status="QUEUED"), name="job_queued"),
             # Jobs whose worker died, and the ones that a worker has just claimed.
             models.Index(fields=["claimed_by"], condition=Q(status="RUNNING"), name="job_running"),
             # Lists, newest first.
@@ -99,7 +99,9 @@ class Job(models.Model):
 class RefusedRequest(models.Model):
     """A request that was not accepted, kept for a while so that whoever sets up a CI script can see why."""
 
-    workspace = models.ForeignKey(Workspace, null=True, on_delete=models.CASCADE, related_name="refused_requests")
+    workspace = models.ForeignKey(
+        Workspace, null=True, on_delete=models.CASCADE, related_name="refused_requests"
+    )
     key_prefix = models.CharField(max_length=16, blank=True, default="")
     address = models.CharField(max_length=64, blank=True, default="")
     method = models.CharField(max_length=10)

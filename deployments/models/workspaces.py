@@ -66,7 +66,8 @@ class Workspace(models.Model):
         help_text="Days, weeks and months of the charts begin and end in this time zone.",
     )
     include_merge_commits = models.BooleanField(
-        default=False, help_text="Count merge commits as changes. Merges are artefacts, so they usually are not."
+        default=False,
+        help_text="Count merge commits as changes. Merges are artefacts, so they usually are not.",
     )
     count_redeploys = models.BooleanField(
         default=False,

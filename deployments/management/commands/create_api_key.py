@@ -25,7 +25,9 @@ class Command(BaseCommand):
             help=f"what it may do, several times or with commas; everything where it is left out. {', '.join(Scope.values)}",
         )
         parser.add_argument(
-            "--expires", metavar="WHEN", help="a date (2027-01-31), a date-time, or a time from now: 90d, 12h, 30m"
+            "--expires",
+            metavar="WHEN",
+            help="a date (2027-01-31), a date-time, or a time from now: 90d, 12h, 30m",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -40,7 +42,9 @@ class Command(BaseCommand):
             expires_at=_expiry(options["expires"], workspace.zone),
         )
         until = f", until {key.expires_at:%Y-%m-%d %H:%M} UTC" if key.expires_at else ""
-        self.stderr.write(f"API key “{name}” of workspace “{workspace.slug}”: {', '.join(key.scopes)}{until}.")
+        self.stderr.write(
+            f"API key “{name}” of workspace “{workspace.slug}”: {', '.join(key.scopes)}{until}."
+        )
         self.stdout.write(text)
 
 
@@ -62,5 +66,7 @@ def _expiry(text: str | None, zone: datetime.tzinfo) -> datetime.datetime | None
     try:
         moment = datetime.datetime.fromisoformat(text.strip())
     except ValueError as error:
-        raise CommandError("--expires must be a date, a date-time, or a time from now such as 90d.") from error
+        raise CommandError(
+            "--expires must be a date, a date-time, or a time from now such as 90d."
+        ) from error
     return moment if moment.tzinfo else moment.replace(tzinfo=zone)

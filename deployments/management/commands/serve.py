@@ -98,12 +98,30 @@ def _configuration() -> str:
 
 
 def _binary(name: str) -> str:
-    return str(Path(sys.executable).with_name(name)) if shutil.which(name, path=str(Path(sys.executable).parent)) else name
+    return (
+        str(Path(sys.executable).with_name(name))
+        if shutil.which(name, path=str(Path(sys.executable).parent))
+        else name
+    )
 
 
 def _web() -> list[str]:
-    command = [_binary("granian"), "--interface", "wsgi", "--host", settings.BIND_HOST, "--port", str(settings.PORT)]
-    command += ["--workers", str(settings.SLIPWAY_WEB_WORKERS), "--blocking-threads", "8", "--respawn-failed-workers"]
+    command = [
+        _binary("granian"),
+        "--interface",
+        "wsgi",
+        "--host",
+        settings.BIND_HOST,
+        "--port",
+        str(settings.PORT),
+    ]
+    command += [
+        "--workers",
+        str(settings.SLIPWAY_WEB_WORKERS),
+        "--blocking-threads",
+        "8",
+        "--respawn-failed-workers",
+    ]
     command += ["--workers-kill-timeout", "20", "--log-level", "warning", "config.wsgi:application"]
     return command
 

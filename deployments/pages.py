@@ -1,5 +1,0 @@
-"""Pages of the write side."""
-
-class WorkspaceMiddleware:
-    def __init__(self, get_response): self.get_response = get_response
-    def __call__(self, request): return self.get_response(request)

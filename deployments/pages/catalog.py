@@ -1,0 +1,85 @@
+"""Applications and environments, and the settings that they have."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+
+from deployments.catalog import set_monorepo_path
+from deployments.forms import ApplicationForm, EnvironmentForm
+from deployments.models import Application, Deployment, Environment, Track
+from deployments.tasks import ring_bell
+
+
+def _running(tracks: QuerySet[Track]) -> list[Deployment]:
+    """Return the latest deployment that reached its environment, for each track that has one."""
+    newest = Deployment.objects.reached().filter(track=OuterRef("pk")).newest_first().values("pk")[:1]
+    ids = tracks.annotate(running=Subquery(newest)).values("running")
+    rows = Deployment.objects.filter(pk__in=ids).select_related("application__repository", "environment")
+    return list(rows.newest_first())
+
+
+def application_list(request: HttpRequest) -> HttpResponse:
+    """List the applications with what runs of each."""
+    workspace = request.workspace  # type: ignore[attr-defined]
+    applications = list(Application.objects.filter(workspace=workspace).select_related("repository"))
+    running: dict[int, list[Deployment]] = {}
+    for deployment in _running(Track.objects.filter(application__workspace=workspace)):
+        running.setdefault(deployment.application_id, []).append(deployment)
+    rows = [(application, running.get(application.pk, [])) for application in applications]
+    return render(request, "deployments/application_list.html", {"rows": rows})
+
+
+def application_detail(request: HttpRequest, pk: int) -> HttpResponse:
+    """Show an application; a changed path has its changes worked out anew."""
+    applications = Application.objects.select_related("repository")
+    application = get_object_or_404(applications, pk=pk, workspace=request.workspace)  # type: ignore[attr-defined]
+    form = ApplicationForm(request.POST or None, instance=application)
+    if request.method == "POST" and form.is_valid():
+        kept = applications.get(pk=pk)
+        path, pinned = form.cleaned_data["monorepo_path"], form.cleaned_data["monorepo_path_is_pinned"]
+        set_monorepo_path(kept, path, pinned=pinned)
+        ring_bell()
+        messages.success(request, "Saved. The changes are being worked out anew.")
+        return redirect("deployments:application", pk)
+    context = {
+        "application": application,
+        "form": form,
+        "running": _running(application.tracks.all()),
+        "latest": _latest(application=application),
+    }
+    return render(request, "deployments/application_detail.html", context)
+
+
+def _latest(**conditions: Any) -> list[Deployment]:
+    rows = Deployment.objects.live().filter(**conditions).select_related("application", "environment")
+    return list(rows.newest_first()[:10])
+
+
+def environment_list(request: HttpRequest) -> HttpResponse:
+    """List the environments."""
+    workspace = request.workspace  # type: ignore[attr-defined]
+    newest = Deployment.objects.reached().filter(environment=OuterRef("pk")).newest_first()
+    environments = Environment.objects.filter(workspace=workspace).annotate(
+        latest_at=Subquery(newest.values("deployed_at")[:1])
+    )
+    return render(request, "deployments/environment_list.html", {"environments": environments})
+
+
+def environment_detail(request: HttpRequest, pk: int) -> HttpResponse:
+    """Show an environment, and let a person say whether it is production."""
+    environment = get_object_or_404(Environment, pk=pk, workspace=request.workspace)  # type: ignore[attr-defined]
+    form = EnvironmentForm(request.POST or None, instance=environment)
+    if request.method == "POST" and form.is_valid():
+        form.save()
+        messages.success(request, "Saved.")
+        return redirect("deployments:environment", pk)
+    context = {
+        "environment": environment,
+        "form": form,
+        "running": _running(environment.tracks.all()),
+        "latest": _latest(environment=environment),
+    }
+    return render(request, "deployments/environment_detail.html", context)
