@@ -32,7 +32,7 @@ class Machine:
         self.headers = {} if key is None else {"Authorization": f"Bearer {key}"}
 
     def request(self, method: str, path: str, body: Any = b"", /, **headers: str) -> Any:
-        """Send a request; bytes are sent as they are, anything else as JSON. `Content_Type` names that header."""
+        """Send a request; bytes are sent as they are, anything else as JSON. Content_Type is that header."""
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         content_type = named.pop("Content-Type", "application/json")

@@ -21,7 +21,7 @@ _LAST_USE_PRECISION = datetime.timedelta(minutes=1)
 
 
 class ApiKeyAuthentication(BaseAuthentication):
-    """`Authorization: Bearer KEY`; the scheme in any case, and `token` as GitHub's clients write it."""
+    """`Authorization: Bearer KEY`; the scheme in any case, `token` as GitHub's clients do, or none at all."""
 
     def authenticate(self, request: Request) -> tuple[User | None, ApiKey]:
         try:
@@ -41,9 +41,11 @@ class ApiKeyAuthentication(BaseAuthentication):
         words = get_authorization_header(request).split()
         if not words:
             raise NotAuthenticated("An API key is needed: Authorization: Bearer KEY.")
-        if len(words) != 2 or words[0].lower() not in (b"bearer", b"token"):
+        if len(words) == 2 and words[0].lower() in (b"bearer", b"token"):
+            words = words[1:]
+        if len(words) != 1:
             raise AuthenticationFailed("The Authorization header must read: Bearer KEY.")
-        text = words[1].decode("ascii", errors="replace")
+        text = words[0].decode("ascii", errors="replace")
         key = _look_up(text)
         if key is None or not hmac.compare_digest(key.digest, ApiKey.digest_of(text)):
             raise AuthenticationFailed("The API key is not known.")
@@ -82,7 +84,8 @@ class HasScope(BasePermission):
     def has_permission(self, request: Request, view: "APIView") -> bool:
         if request.method == "OPTIONS":
             return request.auth is not None
-        scopes: list[str] = getattr(view, "required_scopes", {}).get(request.method or "", [])
+        method = "GET" if request.method == "HEAD" else request.method or ""
+        scopes: list[str] = getattr(view, "required_scopes", {}).get(method, [])
         self.message = f"The API key lacks the scope {' or '.join(scopes)}."
         request._request.missing_scopes = scopes  # type: ignore[attr-defined]
         return isinstance(request.auth, ApiKey) and (not scopes or request.auth.has_scope(*scopes))

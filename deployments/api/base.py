@@ -19,14 +19,11 @@ class ApiView(APIView):
 
     required_scopes: dict[str, list[str]] = {}
     max_body_bytes = settings.SLIPWAY_MAX_BODY_BYTES
-    # A batch counts each of its items, so it counts by itself.
-    counts_itself = False
 
     def perform_authentication(self, request: Request) -> None:
         """Authenticate, and count before anything else is asked: so that every answer can tell the rate limit."""
         super().perform_authentication(request)
-        if not self.counts_itself:
-            count_request(request)
+        count_request(request)
 
     @property
     def api_key(self) -> ApiKey:

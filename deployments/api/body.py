@@ -8,6 +8,9 @@ from rest_framework import status
 from rest_framework.exceptions import APIException, ParseError
 from rest_framework.request import Request
 
+# RFC 8259, section 9, leaves the range of numbers to whoever reads them. No field is one.
+_MAX_DIGITS = 1000
+
 
 class BodyTooLarge(APIException):
     status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
@@ -68,7 +71,7 @@ def parse_json(body: bytes) -> Any:
     if not text.strip():
         raise ParseError("The body is empty; a JSON object is expected.")
     try:
-        return json.loads(text, parse_constant=_refuse_constant)
+        return json.loads(text, parse_constant=_refuse_constant, parse_int=_parse_int)
     except RecursionError as error:
         raise ParseError("The body is nested too deeply.") from error
     except ValueError as error:
@@ -77,3 +80,9 @@ def parse_json(body: bytes) -> Any:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON number")
+
+
+def _parse_int(text: str) -> int:
+    if len(text) > _MAX_DIGITS:
+        raise ParseError(f"A number has more than {_MAX_DIGITS} digits.")
+    return int(text)

@@ -8,6 +8,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import ValidationError
 
+from deployments.api.serializers import parse_date_time
+
 
 class NewestFirst(CursorPagination):
     """Pages that stay right while new rows arrive, at the same cost however far down."""
@@ -19,9 +21,12 @@ class NewestFirst(CursorPagination):
 
     def decode_cursor(self, request: Request) -> Any:
         try:
-            return super().decode_cursor(request)
-        except NotFound as error:
+            cursor = super().decode_cursor(request)
+            if cursor is not None and cursor.position is not None:
+                parse_date_time(cursor.position)
+        except (NotFound, ValidationError) as error:
             raise ValidationError({"cursor": ["Is not one that a list has given."]}) from error
+        return cursor
 
     def get_paginated_response(self, data: Any) -> Response:
         return Response({"results": data, "next": self.get_next_link()})

@@ -5,7 +5,8 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
-from django.db import DatabaseError, InterfaceError, OperationalError
+from django.core.exceptions import DisallowedHost
+from django.db import DatabaseError, DataError, InterfaceError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.views import defaults
 from rest_framework import exceptions
@@ -60,7 +61,7 @@ def problem_response(error: Exception, context: dict[str, Any]) -> Response | No
     """Answer an exception of an API view; None leaves it to Django, which answers 500."""
     request = context["request"]
     headers: dict[str, str] = {}
-    if isinstance(error, OperationalError | InterfaceError):
+    if isinstance(error, DatabaseError | InterfaceError) and not isinstance(error, DataError):
         logger.error("the database is not available: %s", error)
         body = problem(503, "The database cannot be reached or written. Nothing was stored; try again.")
         headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
@@ -166,6 +167,8 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
 @login_not_required
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
     """Answer 400 to what Django itself refuses, such as a wrong Host header."""
+    if is_api(request) and not isinstance(exception, DisallowedHost):
+        return _answer(request, 400, "The request was refused: it is not of a shape that is served.")
     if is_api(request):
         hosts = ", ".join(settings.ALLOWED_HOSTS)
         return _answer(request, 400, f"The request was refused. It must be sent to one of: {hosts}.")

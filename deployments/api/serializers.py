@@ -16,8 +16,10 @@ from deployments.recording import DeploymentReport
 _EARLIEST = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 # A message is kept up to here: enough for its subject and for what it reverts.
 _MESSAGE_LENGTH = 4000
+# Of ten thousand commits that are all wrong, so many are named.
+_MAX_FAULTY_COMMITS = 40
 _DATE_TIME = re.compile(
-    r"\d{4}-?\d\d-?\d\d[T ]\d\d:?\d\d(:?\d\d([.,]\d+)?)?(Z|[+-]\d\d(:?\d\d)?)?", re.IGNORECASE
+    r"\d{4}-?\d\d-?\d\d[T ]\d\d:?\d\d(:?\d\d([.,]\d{1,30})?)?(Z|[+-]\d\d(:?\d\d)?)?", re.IGNORECASE
 )
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
@@ -31,7 +33,7 @@ def parse_date_time(text: Any) -> datetime.datetime:
     try:
         moment = datetime.datetime.fromisoformat(text.strip().upper().replace(",", "."))
     except ValueError as error:
-        raise serializers.ValidationError(f"There is no such moment: {error}.", code="invalid") from error
+        raise serializers.ValidationError("There is no such moment.", code="invalid") from error
     if moment.tzinfo is None:
         raise serializers.ValidationError(
             "Must say its offset from UTC, such as Z or +02:00.", code="no_offset"
@@ -91,6 +93,17 @@ class MonorepoPath(Text):
             raise serializers.ValidationError(f"It {error}.", code="invalid") from error
 
 
+class State(Text):
+    """One of the states of a deployment."""
+
+    def to_internal_value(self, data: Any) -> str:
+        text = super().to_internal_value(data)
+        if text not in DeploymentState.values:
+            choices = ", ".join(DeploymentState.values)
+            raise serializers.ValidationError(f"Must be one of {choices}.", code="invalid_choice")
+        return text
+
+
 class Commits(serializers.Field[Any, Any, Any, Any]):
     """The commits that a CI clone knows. A plain loop: a list can have ten thousand of them."""
 
@@ -108,8 +121,10 @@ class Commits(serializers.Field[Any, Any, Any, Any]):
                 }
             elif commit:
                 commits.append(commit)
+            if len(errors) == _MAX_FAULTY_COMMITS:
+                break
         if errors:
-            raise serializers.ValidationError(dict(list(errors.items())[:50]))
+            raise serializers.ValidationError(errors)
         return tuple(commits)
 
 
@@ -153,7 +168,12 @@ def _parents(value: Any, faults: Faults) -> tuple[str, ...] | None:
     if not isinstance(value, list):
         _fault(faults, "parents", "Must be a list of commit hashes.", "not_a_list")
         return None
-    return tuple(dict.fromkeys(_sha(parent, "parents", faults) for parent in value))
+    parents: dict[str, None] = {}
+    for parent in value:
+        parents[_sha(parent, "parents", faults)] = None
+        if "parents" in faults:
+            break
+    return tuple(parents)
 
 
 def _commit_time(value: Any, name: str, faults: Faults) -> datetime.datetime | None:
@@ -202,7 +222,7 @@ class DeploymentReportSerializer(serializers.Serializer[DeploymentReport]):
     author = Text(max_length=255, required=False, allow_blank=True, allow_null=True)
     deployedAt = DateTime(required=False, allow_null=True)
     monorepoPath = MonorepoPath(max_length=255, required=False, allow_blank=True, allow_null=True)
-    state = serializers.ChoiceField(choices=DeploymentState.choices, required=False, allow_null=True)
+    state = State(required=False, allow_null=True)
     environmentUrl = WebAddress(max_length=2000, required=False, allow_blank=True, allow_null=True)
     logUrl = WebAddress(max_length=2000, required=False, allow_blank=True, allow_null=True)
     commits = Commits(required=False, allow_null=True)

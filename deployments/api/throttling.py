@@ -22,18 +22,21 @@ def address_of(request: Request | HttpRequest) -> str:
     return str(BaseThrottle().get_ident(request) or "")  # type: ignore[arg-type]
 
 
-def count_request(request: Request, wanted: int = 1) -> int:
-    """Count a request of an API key and return how many of the wanted units are allowed. Raises Throttled at none."""
+def count_request(request: Request) -> None:
+    """Count a request of an API key. Raises Throttled where the limit is used up."""
+    if count_units(request, 1) == 0:
+        wait = request._request.allowance.reset_seconds  # type: ignore[attr-defined]
+        raise Throttled(wait=wait, detail="The rate limit of this API key is used up.")
+
+
+def count_units(request: Request, wanted: int) -> int:
+    """Count what a request of an API key asks for, and return how much of it is within the limit."""
     reads = request.method in _READING
     limit = settings.SLIPWAY_READ_RATE_LIMIT if reads else settings.SLIPWAY_RATE_LIMIT
     if throttling.parse_limit(settings.SLIPWAY_RATE_LIMIT) is None:
         limit = "off"
     allowance = _take(request, limit, f"key:{request.auth.pk}:{'read' if reads else 'write'}", wanted)
-    if allowance is None:
-        return wanted
-    if allowance.granted == 0 and wanted:
-        raise Throttled(wait=allowance.reset_seconds, detail="The rate limit of this API key is used up.")
-    return allowance.granted
+    return wanted if allowance is None else allowance.granted
 
 
 def count_failed_authentication(request: Request) -> None:

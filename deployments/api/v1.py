@@ -15,9 +15,9 @@ from deployments.api.filters import filter_deployments
 from deployments.api.pagination import NewestFirst
 from deployments.api.problems import field_errors, problem
 from deployments.api.serializers import parse_date_time, read_report
-from deployments.api.throttling import count_request
+from deployments.api.throttling import count_units
 from deployments.jobs import IdempotencyConflict, NewJob
-from deployments.models import Deployment, Job, RefusedRequest, Scope
+from deployments.models import Deployment, Job, JobStatus, RefusedRequest, Scope
 from deployments.tasks import ring_bell
 
 _WRITE = [Scope.DEPLOYMENTS_WRITE]
@@ -85,11 +85,11 @@ class DeploymentBatch(ApiView):
 
     required_scopes = {"POST": _WRITE}
     max_body_bytes = settings.SLIPWAY_MAX_BATCH_BODY_BYTES
-    counts_itself = True
 
     def post(self, request: Request) -> Response:
         items = self._items()
-        granted = count_request(request, len(items))
+        # The request itself was counted as one.
+        granted = 1 + count_units(request, len(items) - 1)
         key = idempotency_key(request)
         answers: list[dict[str, Any] | None] = []
         accepted: list[tuple[int, NewJob]] = []
@@ -115,14 +115,9 @@ class DeploymentBatch(ApiView):
         return Response({"results": answers}, status=202 if stored else 422)
 
     def _items(self) -> list[Any]:
-        try:
-            body = self.json_body()
-        except Exception:
-            count_request(self.request)
-            raise
+        body = self.json_body()
         items = body.get("deployments") if isinstance(body, dict) else body
         if not isinstance(items, list) or not 1 <= len(items) <= settings.SLIPWAY_MAX_BATCH_ITEMS:
-            count_request(self.request)
             raise serializers.ValidationError(
                 {"deployments": [f"Must be a list of 1 to {settings.SLIPWAY_MAX_BATCH_ITEMS} deployments."]}
             )
@@ -185,7 +180,10 @@ class Jobs(ApiView):
             except serializers.ValidationError as error:
                 raise serializers.ValidationError({"before": error.detail}) from error
             jobs_, refused = jobs_.filter(created_at__lt=moment), refused.filter(created_at__lt=moment)
-        status = request.query_params.get("status", "").upper()
+        status = request.query_params.get("status", "").strip().upper()
+        if status and status not in (*JobStatus.values, "REFUSED"):
+            choices = ", ".join([*JobStatus.values, "REFUSED"])
+            raise serializers.ValidationError({"status": [f"Must be one of {choices}."]})
         if status:
             jobs_ = jobs_.filter(status=status)
             refused = refused if status == "REFUSED" else refused.none()

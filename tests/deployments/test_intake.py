@@ -170,7 +170,7 @@ def test_the_scheme_may_be_written_in_any_case(ci: Machine, key: str, scheme: st
 
 
 def test_the_longest_texts_are_taken(ci: Machine) -> None:
-    longest = {name: "ü" * 255 for name in ("repositoryFullName", "environment", "app", "author")}
+    longest = dict.fromkeys(["repositoryFullName", "environment", "app", "author"], "ü" * 255)
     deployment = ci.deploy(**longest, version="v" * 70, commitHash="a" * 70, description="ß" * 255)
 
     assert deployment.version == "v" * 70
