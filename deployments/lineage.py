@@ -72,67 +72,78 @@ def new_commits(tip: str, graph: Graph, is_deployed: Callable[[str], bool], fron
     which the unmarked rest of the baseline is reached, and the walk goes down from there only as far as
     undecided commits force it to.
     """
-    found = NewCommits()
     if is_deployed(tip):
-        found.boundary.add(tip)
-        found.frontier = frontier
-        return found
+        return NewCommits(boundary={tip}, frontier=frontier)
     start = graph.node(tip)
     if start is None:
-        found.missing.add(tip)
-        found.frontier = frontier
-        return found
+        return NewCommits(missing={tip}, frontier=frontier)
+    return _Walk(graph, is_deployed, frontier).go(start)
 
-    fresh, old = {tip}, {sha for _, sha in frontier}
-    heap = [(-generation, sha) for generation, sha in frontier]
-    if tip in old:
-        fresh.clear()
-    else:
-        heap.append((-start.generation, tip))
-    heapq.heapify(heap)
-    undecided = len(fresh)
-    while undecided:
-        negative, sha = heapq.heappop(heap)
-        node = graph.node(sha)
-        if node is None:  # a commit of the frontier that has been deleted meanwhile
-            continue
-        if sha in old:
-            found.baseline.append(sha)
-            parents, missing, deployed = node.parents, found.baseline_missing, None
-        else:
-            undecided -= 1
-            found.commits.append(sha)
-            parents, missing, deployed = node.parents, found.missing, found.boundary
-        if parents is None:
-            missing.add(sha)
-            continue
-        for parent in parents:
-            if parent in old:
-                if deployed is not None:
-                    deployed.add(parent)
+
+class _Walk:
+    """Goes down from a new tip and from the edge of the baseline at once, the highest commit first.
+
+    When a commit is taken, everything that could reach it has been taken before: if the baseline has not
+    claimed it by then, it is new.
+    """
+
+    def __init__(self, graph: Graph, is_deployed: Callable[[str], bool], frontier: Frontier) -> None:
+        self.graph = graph
+        self.is_deployed = is_deployed
+        self.heap = [(-generation, sha) for generation, sha in frontier]
+        heapq.heapify(self.heap)
+        self.baseline = {sha for _, sha in frontier}
+        self.undecided: set[str] = set()
+        self.found = NewCommits()
+
+    def go(self, start: Node) -> NewCommits:
+        """Walk until nothing is undecided."""
+        self._queue_undecided(start)
+        while self.undecided:
+            _, sha = heapq.heappop(self.heap)
+            node = self.graph.node(sha)
+            if node is None:  # of the frontier, and deleted meanwhile
                 continue
-            if parent in fresh:
-                if deployed is None:  # reached from the baseline after all
-                    fresh.discard(parent)
-                    old.add(parent)
-                    undecided -= 1
-                continue
-            if is_deployed(parent):
-                if deployed is not None:
-                    deployed.add(parent)
-                continue
-            next_node = graph.node(parent)
-            if next_node is None:
-                missing.add(parent)
-                continue
-            heapq.heappush(heap, (-next_node.generation, parent))
-            if deployed is None:
-                old.add(parent)
+            if sha in self.baseline:
+                self._take_as_baseline(node)
             else:
-                fresh.add(parent)
-                undecided += 1
-    found.frontier = sorted((-negative, sha) for negative, sha in heap)
-    return found
+                self._take_as_new(node)
+        self.found.frontier = sorted((-negative, sha) for negative, sha in self.heap)
+        return self.found
+
+    def _queue_undecided(self, node: Node) -> None:
+        if node.sha not in self.baseline and node.sha not in self.undecided:
+            self.undecided.add(node.sha)
+            heapq.heappush(self.heap, (-node.generation, node.sha))
+
+    def _take_as_new(self, node: Node) -> None:
+        self.undecided.discard(node.sha)
+        self.found.commits.append(node.sha)
+        if node.parents is None:
+            self.found.missing.add(node.sha)
+        for parent in node.parents or ():
+            if parent in self.baseline or self.is_deployed(parent):
+                self.found.boundary.add(parent)
+            elif known := self.graph.node(parent):
+                self._queue_undecided(known)
+            else:
+                self.found.missing.add(parent)
+
+    def _take_as_baseline(self, node: Node) -> None:
+        self.found.baseline.append(node.sha)
+        if node.parents is None:
+            self.found.baseline_missing.add(node.sha)
+        for parent in node.parents or ():
+            known = self.graph.node(parent)
+            if known is None:
+                # Even where it was deployed by itself since: when it arrives, it belongs to the baseline.
+                self.found.baseline_missing.add(parent)
+            elif parent in self.undecided:
+                self.undecided.discard(parent)
+                self.baseline.add(parent)
+            elif parent not in self.baseline and not self.is_deployed(parent):
+                self.baseline.add(parent)
+                heapq.heappush(self.heap, (-known.generation, parent))
 
 
 def is_ancestor(ancestor: Node, descendant: Node, graph: Graph) -> bool:

@@ -32,13 +32,13 @@ class DeploymentFilter(django_filters.FilterSet):  # type: ignore[misc]
     application = django_filters.ModelMultipleChoiceFilter(queryset=_of_workspace(Application))
     environment = django_filters.ModelMultipleChoiceFilter(queryset=_of_workspace(Environment))
     repository = django_filters.ModelMultipleChoiceFilter(
-        field_name="application__repository", queryset=_of_workspace(Repository)
+        field_name="application__repository", queryset=_of_workspace(Repository), label="Repository"
     )
     state = django_filters.ChoiceFilter(choices=DeploymentState.choices, empty_label="Any state")
     change_kind = django_filters.ChoiceFilter(choices=ChangeKind.choices, empty_label="Any kind", label="Kind")
     author = django_filters.CharFilter(lookup_expr="iexact")
     q = django_filters.CharFilter(method="search", label="Version or commit")
-    to = django_filters.DateFilter(method="until", widget=_DATE)
+    to = django_filters.DateFilter(method="until", widget=_DATE, label="To")
     reached = django_filters.ChoiceFilter(choices=[("yes", "yes")], method="only_reached", widget=forms.HiddenInput)
 
     class Meta:
@@ -65,8 +65,10 @@ class DeploymentFilter(django_filters.FilterSet):  # type: ignore[misc]
         return datetime.datetime.combine(day, datetime.time(), self.request.workspace.zone)
 
 
-# `from` is a word of Python's, so it cannot be named in the class.
-DeploymentFilter.base_filters["from"] = django_filters.DateFilter(method="since", widget=_DATE, label="From")
+# `from` is a word of Python's, so it cannot be named in the class. It stands before `to` all the same.
+_FROM = django_filters.DateFilter(method="since", widget=_DATE, label="From")
+DeploymentFilter.base_filters["from"] = _FROM
+DeploymentFilter.base_filters.move_to_end("to")
 
 
 def _visible(request: HttpRequest) -> QuerySet[Deployment]:
