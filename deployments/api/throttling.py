@@ -39,6 +39,12 @@ def count_units(request: Request, wanted: int) -> int:
     return wanted if allowance is None else allowance.granted
 
 
+def retry_after(request: Request) -> dict[str, str]:
+    """Return the header that says when there will be something left of the limit that was counted last."""
+    allowance: Allowance = request._request.allowance  # type: ignore[attr-defined]
+    return {"Retry-After": str(max(1, allowance.reset_seconds))}
+
+
 def count_failed_authentication(request: Request) -> None:
     """Count a failed authentication of an address. Raises Throttled where there were too many."""
     limit = settings.SLIPWAY_FAILED_AUTH_RATE_LIMIT

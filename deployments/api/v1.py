@@ -15,7 +15,7 @@ from deployments.api.filters import filter_deployments
 from deployments.api.pagination import NewestFirst
 from deployments.api.problems import field_errors, problem
 from deployments.api.serializers import parse_date_time, read_report
-from deployments.api.throttling import count_units
+from deployments.api.throttling import count_units, retry_after
 from deployments.jobs import IdempotencyConflict, NewJob
 from deployments.models import Deployment, Job, JobStatus, RefusedRequest, Scope
 from deployments.tasks import ring_bell
@@ -88,31 +88,28 @@ class DeploymentBatch(ApiView):
 
     def post(self, request: Request) -> Response:
         items = self._items()
+        key = idempotency_key(request)
         # The request itself was counted as one.
         granted = 1 + count_units(request, len(items) - 1)
-        key = idempotency_key(request)
-        answers: list[dict[str, Any] | None] = []
-        accepted: list[tuple[int, NewJob]] = []
-        for number, item in enumerate(items):
-            if number >= granted:
-                answers.append(problem(429, "The rate limit of this API key is used up."))
-                continue
-            try:
-                accepted.append((number, new_job(item, key and f"{key}#{number}")))
-                answers.append(None)
-            except serializers.ValidationError as error:
-                answers.append(_invalid(error))
-        stored = (
-            jobs.accept_all(self.workspace, self.api_key, [new for _, new in accepted]) if accepted else []
+        answers = self._store(
+            [_read(item, key and f"{key}#{number}") for number, item in enumerate(items[:granted])]
         )
-        for (number, _), job in zip(accepted, stored, strict=True):
-            answers[number] = (
-                _invalid(conflict_error())
-                if isinstance(job, IdempotencyConflict)
-                else representations.receipt(request, job)
-            )
         ring_bell()
-        return Response({"results": answers}, status=202 if stored else 422)
+        over = [problem(429, "The rate limit of this API key is used up.")] * (len(items) - granted)
+        headers = retry_after(request) if over else {}
+        taken = any(answer["status"] == 202 for answer in answers)
+        return Response({"results": answers + over}, status=202 if taken else 422, headers=headers)
+
+    def _store(self, read: list[NewJob | dict[str, Any]]) -> list[dict[str, Any]]:
+        """Store what could be read, all in one transaction, and return the answer for each item."""
+        new = [one for one in read if isinstance(one, NewJob)]
+        stored = iter(jobs.accept_all(self.workspace, self.api_key, new) if new else [])
+        return [self._answer(next(stored)) if isinstance(one, NewJob) else one for one in read]
+
+    def _answer(self, job: Job | IdempotencyConflict) -> dict[str, Any]:
+        if isinstance(job, IdempotencyConflict):
+            return _invalid(conflict_error())
+        return representations.receipt(self.request, job)
 
     def _items(self) -> list[Any]:
         body = self.json_body()
@@ -122,6 +119,14 @@ class DeploymentBatch(ApiView):
                 {"deployments": [f"Must be a list of 1 to {settings.SLIPWAY_MAX_BATCH_ITEMS} deployments."]}
             )
         return items
+
+
+def _read(item: Any, key: str | None) -> NewJob | dict[str, Any]:
+    """Return the job that an item asks for, or the problem with it."""
+    try:
+        return new_job(item, key)
+    except serializers.ValidationError as error:
+        return _invalid(error)
 
 
 def _invalid(error: serializers.ValidationError) -> dict[str, Any]:
