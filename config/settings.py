@@ -250,6 +250,4 @@ SLIPWAY_JOB_BATCH_SIZE = env.int("SLIPWAY_JOB_BATCH_SIZE", default=50)
 # A worker that says nothing for so long is dead, and its jobs are given to another.
 SLIPWAY_JOB_CLAIM_SECONDS = env.int("SLIPWAY_JOB_CLAIM_SECONDS", default=15)
 SLIPWAY_WEB_WORKERS = env.int("SLIPWAY_WEB_WORKERS", default=2)
-SLIPWAY_JOB_WORKERS = env.int(
-    "SLIPWAY_JOB_WORKERS", default=1 if "sqlite" in DATABASES["default"]["ENGINE"] else 2
-)
+SLIPWAY_JOB_WORKERS = env.int("SLIPWAY_JOB_WORKERS", default=1 if "sqlite" in DATABASES["default"]["ENGINE"] else 2)

@@ -3,7 +3,7 @@
 import datetime
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
@@ -86,11 +86,11 @@ class MembershipInline(admin.TabularInline):  # type: ignore[type-arg]
     raw_id_fields = ["user", "workspace"]
 
 
-class CreateUserForm(BaseUserCreationForm):
+class CreateUserForm(BaseUserCreationForm):  # type: ignore[type-arg]
     class Meta:
         model = User
         fields = ("email",)
-        field_classes = {}
+        field_classes: ClassVar[dict[str, Any]] = {}
 
 
 @admin.register(User)
@@ -136,7 +136,12 @@ class KeyStateFilter(admin.SimpleListFilter):
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("usable", "usable"), ("expired", "expired"), ("revoked", "revoked"), ("unused", "never used")]
+        return [
+            ("usable", "usable"),
+            ("expired", "expired"),
+            ("revoked", "revoked"),
+            ("unused", "never used"),
+        ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         now = timezone.now()
@@ -157,7 +162,17 @@ class ApiKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     list_filter = [KeyStateFilter, "workspace"]
     list_select_related = ["workspace", "created_by"]
     search_fields = ["name", "prefix"]
-    fields = ["workspace", "name", "scopes", "expires_at", "prefix", "created_by", "created_at", "revoked_at", "last_used_at"]
+    fields = [
+        "workspace",
+        "name",
+        "scopes",
+        "expires_at",
+        "prefix",
+        "created_by",
+        "created_at",
+        "revoked_at",
+        "last_used_at",
+    ]
     readonly_fields = ["prefix", "created_by", "created_at", "revoked_at", "last_used_at"]
     actions = ["revoke"]
 
@@ -194,7 +209,14 @@ class RepositoryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 @admin.register(Application)
 class ApplicationAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    list_display = ["name", "repository", "workspace", "monorepo_path", "monorepo_path_is_pinned", "created_at"]
+    list_display = [
+        "name",
+        "repository",
+        "workspace",
+        "monorepo_path",
+        "monorepo_path_is_pinned",
+        "created_at",
+    ]
     list_filter = ["workspace"]
     list_select_related = ["repository", "workspace"]
     search_fields = ["name", "repository__full_name"]
@@ -220,15 +242,15 @@ class EnvironmentAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     readonly_fields = ["created_at"]
 
 
-class StatusInline(ReadOnly, admin.TabularInline):  # type: ignore[type-arg]
+class StatusInline(ReadOnly, admin.TabularInline):  # type: ignore[type-arg, misc]
     model = DeploymentStatus
     extra = 0
     fields = ["created_at", "state", "description", "log_url"]
-    readonly_fields = fields
+    readonly_fields: ClassVar[list[str]] = ["created_at", "state", "description", "log_url"]
 
 
 @admin.register(Deployment)
-class DeploymentAdmin(LargeTable, ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+class DeploymentAdmin(LargeTable, ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg, misc]
     """Deployments as they were reported, and what was worked out about them."""
 
     list_display = [
@@ -272,7 +294,11 @@ class JobTroubleFilter(admin.SimpleListFilter):
     parameter_name = "trouble"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("failed", "failed for good"), ("retrying", "waiting for another attempt"), ("stuck", "stuck")]
+        return [
+            ("failed", "failed for good"),
+            ("retrying", "waiting for another attempt"),
+            ("stuck", "stuck"),
+        ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if self.value() == "failed":
@@ -287,7 +313,7 @@ class JobTroubleFilter(admin.SimpleListFilter):
 
 
 @admin.register(Job)
-class JobAdmin(LargeTable, ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+class JobAdmin(LargeTable, ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg, misc]
     """Accepted requests and what became of them."""
 
     list_display = ["created_at", "status", "type", "workspace", "api_key", "attempt", "deployment", "error"]
@@ -334,15 +360,24 @@ class JobAdmin(LargeTable, ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg
 
 
 @admin.register(RefusedRequest)
-class RefusedRequestAdmin(LargeTable, ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
-    list_display = ["created_at", "http_status", "method", "path", "workspace", "key_prefix", "address", "title"]
+class RefusedRequestAdmin(LargeTable, ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg, misc]
+    list_display = [
+        "created_at",
+        "http_status",
+        "method",
+        "path",
+        "workspace",
+        "key_prefix",
+        "address",
+        "title",
+    ]
     list_filter = ["http_status", "workspace"]
     list_select_related = ["workspace"]
     search_fields = ["key_prefix", "address"]
 
 
 @admin.register(Commit)
-class CommitAdmin(LargeTable, ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+class CommitAdmin(LargeTable, ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg, misc]
     list_display = ["short_sha", "repository", "author", "authored_at", "subject"]
     list_select_related = ["repository"]
     search_fields = ["sha__startswith"]
@@ -350,7 +385,7 @@ class CommitAdmin(LargeTable, ReadOnly, admin.ModelAdmin):  # type: ignore[type-
 
 
 @admin.register(Change)
-class ChangeAdmin(LargeTable, ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+class ChangeAdmin(LargeTable, ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg, misc]
     list_display = ["commit", "deployment", "started_at", "lead_time_seconds", "clock_was_ahead"]
     list_filter = ["clock_was_ahead", "files_are_unknown"]
     list_select_related = ["commit", "deployment"]
@@ -359,7 +394,7 @@ class ChangeAdmin(LargeTable, ReadOnly, admin.ModelAdmin):  # type: ignore[type-
 
 
 @admin.register(Track)
-class TrackAdmin(LargeTable, ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+class TrackAdmin(LargeTable, ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg, misc]
     list_display = ["application", "environment", "rebuild_pending"]
     list_filter = ["rebuild_pending"]
     list_select_related = ["application", "environment"]

@@ -42,16 +42,13 @@ def update_rows(rows: Iterable[models.Model], names: Sequence[str]) -> None:
     fields = [rows[0]._meta.get_field(name) for name in names]
     quote = connection.ops.quote_name
     settings = ", ".join(f"{quote(str(field.column))} = %s" for field in fields)  # type: ignore[union-attr]
-    primary_key = rows[0]._meta.pk
+    primary_key: Any = rows[0]._meta.pk
     with connection.cursor() as cursor:
         cursor.executemany(
             f"UPDATE {quote(rows[0]._meta.db_table)} SET {settings}"  # noqa: S608 - the model's own names
-            f" WHERE {quote(primary_key.column)} = %s",
+            f" WHERE {quote(str(primary_key.column))} = %s",
             [
-                [
-                    field.get_db_prep_save(getattr(row, field.attname), connection)  # type: ignore[union-attr]
-                    for field in (*fields, primary_key)
-                ]
+                [field.get_db_prep_save(getattr(row, field.attname), connection) for field in (*fields, primary_key)]
                 for row in rows
             ],
         )

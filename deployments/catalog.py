@@ -53,9 +53,7 @@ class Catalog:
         """Return the line of this application's deployments to this environment."""
         key = (application.pk, environment.pk)
         if key not in self._tracks:
-            self._tracks[key], _ = Track.objects.get_or_create(
-                application=application, environment=environment
-            )
+            self._tracks[key], _ = Track.objects.get_or_create(application=application, environment=environment)
         return self._tracks[key]
 
 

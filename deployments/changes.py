@@ -156,9 +156,7 @@ class _Derivation:
             return
         position = position_of(deployment)
         self.graph.begin_walk()
-        found = new_commits(
-            deployment.commit_sha, self.graph, self._deployed_before(deployment), self.frontier
-        )
+        found = new_commits(deployment.commit_sha, self.graph, self._deployed_before(deployment), self.frontier)
         self.frontier = found.frontier
         self._mark_baseline(found)
         self.gaps[deployment.pk] = found.missing
@@ -353,9 +351,7 @@ class _Derivation:
         )
         for deployment in self.touched.values():
             deployment.changes_count = counts.get(deployment.pk, 0)
-        update_rows(
-            self.touched.values(), ["change_kind", "changes_count", "history_is_complete", "lineage_pending"]
-        )
+        update_rows(self.touched.values(), ["change_kind", "changes_count", "history_is_complete", "lineage_pending"])
 
     def _store_frontier(self) -> None:
         frontier = [[generation, sha] for generation, sha in self.frontier]

@@ -99,9 +99,7 @@ def _known(repository: Repository, shas: Iterable[str]) -> dict[str, Commit]:
 def _generations(repository: Repository, shas: Iterable[str]) -> dict[str, int]:
     found: dict[str, int] = {}
     for chunk in _chunks(shas):
-        found.update(
-            Commit.objects.filter(repository=repository, sha__in=chunk).values_list("sha", "generation")
-        )
+        found.update(Commit.objects.filter(repository=repository, sha__in=chunk).values_list("sha", "generation"))
     return found
 
 
@@ -246,9 +244,7 @@ def _complete(repository: Repository, pairs: list[tuple[Commit, CommitReport]]) 
     if rewired:
         _rewire(repository, rewired)
     if detailed:
-        Commit.objects.bulk_update(
-            detailed, ["authored_at", "committed_at", "author", "files"], batch_size=500
-        )
+        Commit.objects.bulk_update(detailed, ["authored_at", "committed_at", "author", "files"], batch_size=500)
         _derive_again(ShippedCommit.objects.filter(commit__in=[commit.pk for commit in detailed]))
     for commit, report in pairs:
         if report.message and not commit.message:
@@ -311,7 +307,7 @@ def _revisit(repository: Repository, shas: list[str]) -> None:
 
 def _derive_again(rows: "QuerySet[HistoryGap] | QuerySet[ShippedCommit]") -> None:
     """Mark the deployments of these gaps or marks; a baseline concerns the whole of its track."""
-    deployments = Deployment.objects.filter(pk__in=rows.values("deployment_id"))
+    deployments = Deployment.objects.filter(pk__in=rows.values_list("deployment_id", flat=True))
     baselines = deployments.filter(change_kind=ChangeKind.BASELINE)
     Track.objects.filter(pk__in=baselines.values("track_id")).update(rebuild_pending=True)
     deployments.update(lineage_pending=True)

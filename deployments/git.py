@@ -39,9 +39,7 @@ class Clone:
 
     def tags(self, glob: str) -> list[Tag]:
         """Return the tags of commits that `git tag --list GLOB` lists, the oldest first."""
-        lines = self._run(
-            "tag", "--list", glob, "--format=%(refname:strip=2)%00%(creatordate:unix)"
-        ).splitlines()
+        lines = self._run("tag", "--list", glob, "--format=%(refname:strip=2)%00%(creatordate:unix)").splitlines()
         listed = [line.split("\0") for line in lines]
         commits = self._commits_of(f"refs/tags/{name}" for name, _ in listed)
         tags = [
@@ -76,7 +74,7 @@ class Clone:
         return int(self._run("rev-list", "--count", "--stdin", stdin=_revisions(tips, exclude)))
 
     def commits(self, tips: Iterable[str], exclude: Iterable[str] = ()) -> Iterator[CommitReport]:
-        """Yield the commits reachable from the tips and not from the excluded ones, every parent before its children."""
+        """Yield the commits reachable from the tips and not from the excluded ones, parents before children."""
         arguments = ["log", "--stdin", "-z", "--topo-order", "--reverse", "--no-show-signature"]
         arguments.append("--format=tformat:%H%x00%P%x00%at%x00%ct%x00%an%x00%B")
         true_parents = self._parents_at_the_edge()

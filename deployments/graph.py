@@ -94,13 +94,11 @@ class TrackGraph:
             self._nodes[sha] = None
             return
         top = rows[0][3]
-        self._read_window(
-            top, max((highest for _, highest in self._read if highest < top), default=-1), self._window
-        )
+        self._read_window(top, max((highest for _, highest in self._read if highest < top), default=-1), self._window)
         self._window = min(_WINDOW_GROWTH * self._window, _LARGEST_WINDOW)
 
     def _read_window(self, top: int, bottom: int, limit: int) -> None:
-        """Read the highest commits with a generation above `bottom` and up to `top`, and remember how far that went."""
+        """Read the highest commits of the generations above `bottom` up to `top`; remember how far that went."""
         window = self._commits().filter(generation__lte=top, generation__gt=bottom)
         rows = list(window.order_by("-generation")[:limit])
         self._add(rows)

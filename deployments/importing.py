@@ -40,9 +40,7 @@ class Imported:
     changes: int
 
 
-def import_git(
-    catalog: Catalog, clone: Clone, tags: list[Tag], to: Destination, progress: Progress
-) -> Imported:
+def import_git(catalog: Catalog, clone: Clone, tags: list[Tag], to: Destination, progress: Progress) -> Imported:
     """Record the tags as deployments, with all commits that lead to them. A second run adds what is new."""
     repository = catalog.repository(to.repository)
     track = catalog.track(catalog.application(repository, to.app), catalog.environment(to.environment))
@@ -88,9 +86,7 @@ def _complete_tips(repository: Repository, clone: Clone, with_files: bool) -> li
         return []
     tips = {repository.default_branch_sha} - {""}
     tips.update(
-        Deployment.objects.filter(application__repository=repository)
-        .values_list("commit_sha", flat=True)
-        .distinct()
+        Deployment.objects.filter(application__repository=repository).values_list("commit_sha", flat=True).distinct()
     )
     return clone.holds(known.filter(sha__in=tips).values_list("sha", flat=True))
 
@@ -101,21 +97,15 @@ def _batches(commits: Iterable[CommitReport], size: int) -> Iterable[list[Commit
         yield batch
 
 
-def _import_deployments(
-    catalog: Catalog, track: Track, tags: list[Tag], to: Destination, progress: Progress
-) -> int:
+def _import_deployments(catalog: Catalog, track: Track, tags: list[Tag], to: Destination, progress: Progress) -> int:
     known = set(
-        track.deployments.filter(deployed_at_is_stated=True).values_list(
-            "version", "commit_sha", "deployed_at"
-        )
+        track.deployments.filter(deployed_at_is_stated=True).values_list("version", "commit_sha", "deployed_at")
     )
     new = [tag for tag in tags if (tag.name, tag.sha, tag.created_at) not in known]
     for start in range(0, len(new), _DEPLOYMENTS_AT_ONCE):
         with transaction.atomic():
             for tag in new[start : start + _DEPLOYMENTS_AT_ONCE]:
-                record_deployment(
-                    catalog, _report(tag, to), reported_at=tag.created_at, source=Deployment.Source.GIT
-                )
+                record_deployment(catalog, _report(tag, to), reported_at=tag.created_at, source=Deployment.Source.GIT)
         progress("deployments", min(start + _DEPLOYMENTS_AT_ONCE, len(new)), len(new))
     return len(new)
 

@@ -170,9 +170,7 @@ def withdraw(job: Job) -> bool:
         else:
             now.stop_requested = True
             now.note("Asked to stop")
-        now.save(
-            update_fields=["status", "stop_requested", "finished_at", "claimed_by", "claimed_until", "log"]
-        )
+        now.save(update_fields=["status", "stop_requested", "finished_at", "claimed_by", "claimed_until", "log"])
     return True
 
 

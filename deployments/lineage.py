@@ -243,7 +243,7 @@ def touches_path(files: Iterable[str], path: str) -> bool:
 
 
 def order_parents_first(shas: Sequence[str], parents_of: Callable[[str], Sequence[str]]) -> list[str]:
-    """Return the commits with every parent before its children. Those in a cycle, which Git rules out, are left out."""
+    """Return the commits with parents before children. Those in a cycle, which Git rules out, are left out."""
     among = set(shas)
     waiting: dict[str, int] = {}
     children: dict[str, list[str]] = {}

@@ -83,9 +83,7 @@ def _record(batch: list[Job]) -> list[Job]:
             jobs.end(job, JobStatus.STOPPED, "Stopped on request, before anything was recorded")
         else:
             going_on.append(job)
-    new = sorted(
-        (job for job in going_on if job.deployment_id is None), key=lambda job: (job.created_at, job.id)
-    )
+    new = sorted((job for job in going_on if job.deployment_id is None), key=lambda job: (job.created_at, job.id))
     for _, of_workspace in itertools.groupby(
         sorted(new, key=lambda job: job.workspace_id), key=lambda job: job.workspace_id
     ):
@@ -154,9 +152,7 @@ def _fail(job: Job, error: Exception) -> None:
         reason = f"The database did not take it: {error}"
     else:
         logger.exception("job %s failed", job.id, exc_info=error)
-        reason = (
-            f"{error}" if isinstance(error, ValueError) else f"Unexpected {type(error).__name__}: {error}"
-        )
+        reason = f"{error}" if isinstance(error, ValueError) else f"Unexpected {type(error).__name__}: {error}"
     with transaction.atomic():
         for held in jobs.hold([job]):
             jobs.fail(held, reason.strip()[:1000])

@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -147,7 +148,7 @@ def infer_parents(commits: tuple[CommitReport, ...]) -> list[CommitReport]:
     if any(commit.parents is not None for commit in commits):
         return list(commits)
     line = [commits[0]]
-    for before, commit in zip(commits, commits[1:], strict=False):
+    for before, commit in itertools.pairwise(commits):
         line.append(dataclasses.replace(commit, parents=(before.sha,), parents_are_inferred=True))
     return line
 
@@ -169,9 +170,7 @@ def _find(track: Track, report: DeploymentReport) -> Deployment | None:
     return same.filter(state__in=UNFINISHED_STATES).newest_first().first()
 
 
-def _create(
-    track: Track, report: DeploymentReport, reported_at: datetime.datetime, source: str
-) -> Deployment:
+def _create(track: Track, report: DeploymentReport, reported_at: datetime.datetime, source: str) -> Deployment:
     reached = DeploymentStatus.reaches_environment([report.state])
     deployment = Deployment.objects.create(
         workspace=track.application.workspace,
@@ -247,7 +246,7 @@ def _follow_monorepo_path(application: Application, reported: str) -> None:
     latest = application.deployments.exclude(monorepo_path=None).newest_first().first()
     if latest is None or latest.monorepo_path == application.monorepo_path:
         return
-    application.monorepo_path = latest.monorepo_path
+    application.monorepo_path = latest.monorepo_path or ""
     application.save(update_fields=["monorepo_path"])
     # Only deployments that named no path of their own go by the application's.
     silent = application.deployments.filter(monorepo_path=None)
@@ -284,5 +283,4 @@ def newest_known_commit(application: Application) -> str | None:
     newest = repository.commits.order_by("-generation").values_list("sha", flat=True).first()
     if newest is not None:
         return newest
-    latest = application.deployments.newest_first().values_list("commit_sha", flat=True).first()
-    return latest
+    return application.deployments.newest_first().values_list("commit_sha", flat=True).first()

@@ -75,10 +75,10 @@ class DatabaseStorage(Storage):
 @functools.cache
 def _storage() -> Storage:
     if settings.CACHE_URL.startswith(("redis", "valkey")):
-        address = settings.CACHE_URL.replace("rediscache://", "redis://").replace(
-            "redis-cache://", "redis://"
-        )
-        return storage_from_string(address, socket_timeout=1, socket_connect_timeout=1)
+        address = settings.CACHE_URL.replace("rediscache://", "redis://").replace("redis-cache://", "redis://")
+        storage = storage_from_string(address, socket_timeout=1, socket_connect_timeout=1)
+        assert isinstance(storage, Storage)
+        return storage
     return DatabaseStorage("slipwaydb://")
 
 

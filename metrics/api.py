@@ -20,9 +20,7 @@ class DoraMetrics(ApiView):
 
     def get(self, request: Request) -> Response | HttpResponse:
         try:
-            selection = read_selection(
-                self.workspace, request._request.GET, default_interval=Interval.DAY
-            )
+            selection = read_selection(self.workspace, request._request.GET, default_interval=Interval.DAY)
         except InvalidSelection as error:
             raise serializers.ValidationError(
                 {name: [message] for name, message in error.errors.items()}, code="invalid"

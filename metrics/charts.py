@@ -39,8 +39,24 @@ def lead_time_figure(report: DoraReport) -> dict[str, Any]:
     """Return lines of the median and the 90th percentile; a bucket without changes is a gap, not a zero."""
     unit, divisor = _unit(report)
     traces = [
-        _line(report, "90th percentile", [bucket.lead_time.p90 for bucket in report.buckets], "--series-2", "dot", divisor, unit),
-        _line(report, "Median", [bucket.lead_time.median for bucket in report.buckets], "--series-1", "solid", divisor, unit),
+        _line(
+            report,
+            "90th percentile",
+            [bucket.lead_time.p90 for bucket in report.buckets],
+            "--series-2",
+            "dot",
+            divisor,
+            unit,
+        ),
+        _line(
+            report,
+            "Median",
+            [bucket.lead_time.median for bucket in report.buckets],
+            "--series-1",
+            "solid",
+            divisor,
+            unit,
+        ),
     ]
     return {"data": traces, "layout": _layout({"rangemode": "tozero", "ticksuffix": f" {unit}"}, legend=True)}
 
@@ -51,7 +67,13 @@ def _unit(report: DoraReport) -> tuple[str, int]:
 
 
 def _line(
-    report: DoraReport, name: str, seconds: list[float | None], colour: str, dash: str, divisor: int, unit: str
+    report: DoraReport,
+    name: str,
+    seconds: list[float | None],
+    colour: str,
+    dash: str,
+    divisor: int,
+    unit: str,
 ) -> dict[str, Any]:
     return {
         "type": "scatter",

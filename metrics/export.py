@@ -21,8 +21,7 @@ def report_as_json(report: DoraReport) -> dict[str, Any]:
             "noData": report.frequency_no_data or None,
             "previous": _frequency(report.previous_frequency),
             "series": [
-                {"start": bucket.start.isoformat(), "deployments": bucket.deployments}
-                for bucket in report.buckets
+                {"start": bucket.start.isoformat(), "deployments": bucket.deployments} for bucket in report.buckets
             ],
         },
         "changeLeadTime": {

@@ -14,7 +14,7 @@ from deployments.models import Application, Deployment, Environment, Repository,
 from metrics import charts
 from metrics.export import report_as_csv
 from metrics.periods import Interval, next_bucket
-from metrics.reports import DoraReport, dora_report
+from metrics.reports import Bucket, DoraReport, dora_report
 from metrics.selections import PRESETS, InvalidSelection, Selection, read_selection
 
 
@@ -73,7 +73,7 @@ def _context(report: DoraReport, errors: dict[str, str]) -> dict[str, Any]:
     }
 
 
-def _bucket_link(selection: Selection, bucket: charts.Bucket) -> str:
+def _bucket_link(selection: Selection, bucket: Bucket) -> str:
     """Return the list of the deployments in a bucket."""
     period = selection.period
     last = min(next_bucket(bucket.start, selection.interval) - timedelta(days=1), period.last)

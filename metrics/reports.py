@@ -136,9 +136,7 @@ def _counts(row: _Row, selection: Selection) -> bool:
 
 def _frequency(rows: list[_Row], period: Period) -> Frequency:
     days = {period.day_of(row.deployed_at) for row in rows}
-    return Frequency(
-        dora.deployment_frequency(len(rows), period.days), len(rows), len(days), period.days
-    )
+    return Frequency(dora.deployment_frequency(len(rows), period.days), len(rows), len(days), period.days)
 
 
 def _lead_time(seconds: list[int | None]) -> LeadTime:
@@ -158,9 +156,7 @@ def _buckets(
         deployments[bucket_start(period.day_of(row.deployed_at), interval)] += 1
     for deployed_at, lead, _ in changes:
         seconds[bucket_start(period.day_of(deployed_at), interval)].append(lead)
-    return [
-        Bucket(start, deployments[start], _lead_time(seconds[start])) for start in period.buckets(interval)
-    ]
+    return [Bucket(start, deployments[start], _lead_time(seconds[start])) for start in period.buckets(interval)]
 
 
 def _coverage(rows: list[_Row], changes: list[tuple[datetime.datetime, int | None, bool]]) -> Coverage:

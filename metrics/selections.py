@@ -38,9 +38,7 @@ class Selection:
     preset: str = ""
 
 
-def read_selection(
-    workspace: Workspace, query: QueryDict, *, default_interval: Interval | None = None
-) -> Selection:
+def read_selection(workspace: Workspace, query: QueryDict, *, default_interval: Interval | None = None) -> Selection:
     """Return what the parameters ask for. Raises InvalidSelection that names every one at fault."""
     errors: dict[str, str] = {}
     period, preset = _period(workspace, query, errors)
@@ -95,9 +93,7 @@ def _day(query: QueryDict, name: str, errors: dict[str, str]) -> datetime.date |
     return day
 
 
-def _interval(
-    query: QueryDict, period: Period, default: Interval | None, errors: dict[str, str]
-) -> Interval:
+def _interval(query: QueryDict, period: Period, default: Interval | None, errors: dict[str, str]) -> Interval:
     text = query.get("interval", "").strip()
     if not text:
         return default or suggested_interval(period)

@@ -27,4 +27,3 @@ def pages(client: Client, person: User) -> Client:
 @pytest.fixture
 def key(workspace: Workspace) -> str:
     return factories.make_key(workspace)
-

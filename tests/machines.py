@@ -36,9 +36,7 @@ class Machine:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         content_type = named.pop("Content-Type", "application/json")
-        return self.client.generic(
-            method, path, data, content_type=content_type, headers={**self.headers, **named}
-        )
+        return self.client.generic(method, path, data, content_type=content_type, headers={**self.headers, **named})
 
     def get(self, path: str, **headers: str) -> Any:
         return self.request("GET", path, **headers)

@@ -28,7 +28,8 @@ class ApiView(APIView):
     @property
     def api_key(self) -> ApiKey:
         """The key of the request."""
-        key: ApiKey = self.request.auth
+        key = self.request.auth
+        assert isinstance(key, ApiKey)
         return key
 
     @property

@@ -26,9 +26,7 @@ def read_body(request: Request, limit: int) -> bytes:
     """Return the body. Raises BodyTooLarge, UnsupportedEncoding, and ParseError where it was cut off."""
     encoding = request.META.get("HTTP_CONTENT_ENCODING", "identity")
     if encoding.strip().lower() not in ("identity", ""):
-        raise UnsupportedEncoding(
-            f"The content encoding “{encoding[:40]}” is not supported: send it as it is."
-        )
+        raise UnsupportedEncoding(f"The content encoding “{encoding[:40]}” is not supported: send it as it is.")
     length = _content_length(request)
     if length is not None and length > limit:
         raise _too_large(limit)

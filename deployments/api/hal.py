@@ -18,8 +18,8 @@ from deployments.models import Job, JobType, Scope, Workspace
 from deployments.recording import newest_known_commit
 
 CONTENT_TYPE = "application/hal+json"
-_WRITE = [Scope.DEPLOYMENTS_WRITE]
-_READ = [Scope.DEPLOYMENTS_READ, Scope.DEPLOYMENTS_WRITE]
+_WRITE: list[str] = [Scope.DEPLOYMENTS_WRITE]
+_READ: list[str] = [Scope.DEPLOYMENTS_READ, Scope.DEPLOYMENTS_WRITE]
 
 
 class WorkspaceDeployments(ApiView):

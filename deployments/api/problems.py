@@ -151,9 +151,7 @@ def is_api(request: HttpRequest) -> bool:
 
 
 def _answer(request: HttpRequest, status: int, detail: str) -> HttpResponse:
-    return HttpResponse(
-        JSONRenderer().render(problem(status, detail)), status=status, content_type=CONTENT_TYPE
-    )
+    return HttpResponse(JSONRenderer().render(problem(status, detail)), status=status, content_type=CONTENT_TYPE)
 
 
 @login_not_required

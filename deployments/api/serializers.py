@@ -35,9 +35,7 @@ def parse_date_time(text: Any) -> datetime.datetime:
     except ValueError as error:
         raise serializers.ValidationError("There is no such moment.", code="invalid") from error
     if moment.tzinfo is None:
-        raise serializers.ValidationError(
-            "Must say its offset from UTC, such as Z or +02:00.", code="no_offset"
-        )
+        raise serializers.ValidationError("Must say its offset from UTC, such as Z or +02:00.", code="no_offset")
     try:
         return moment.astimezone(datetime.UTC)
     except OverflowError as error:
@@ -116,8 +114,7 @@ class Commits(serializers.Field[Any, Any, Any, Any]):
             commit = _commit(item, faults)
             if faults:
                 errors[str(number)] = {
-                    name: [detail for fault in found for detail in fault.detail]
-                    for name, found in faults.items()
+                    name: [detail for fault in found for detail in fault.detail] for name, found in faults.items()
                 }
             elif commit:
                 commits.append(commit)
@@ -153,9 +150,7 @@ def _fault(faults: Faults, name: str, message: str, code: str = "invalid") -> No
 def _sha(value: Any, name: str, faults: Faults) -> str:
     if value is None and name == "sha":
         _fault(faults, name, "This field is required.", "required")
-    elif (
-        not isinstance(value, str) or _UNSTORABLE.search(value) or not re.fullmatch(r"\s*\S{1,70}\s*", value)
-    ):
+    elif not isinstance(value, str) or _UNSTORABLE.search(value) or not re.fullmatch(r"\s*\S{1,70}\s*", value):
         _fault(faults, name, "Must be a commit hash of at most 70 characters.")
     else:
         return normalise_sha(value)

@@ -20,8 +20,8 @@ from deployments.jobs import IdempotencyConflict, NewJob
 from deployments.models import Deployment, Job, JobStatus, RefusedRequest, Scope
 from deployments.tasks import ring_bell
 
-_WRITE = [Scope.DEPLOYMENTS_WRITE]
-_READ = [Scope.DEPLOYMENTS_READ]
+_WRITE: list[str] = [Scope.DEPLOYMENTS_WRITE]
+_READ: list[str] = [Scope.DEPLOYMENTS_READ]
 _MAX_KEY_LENGTH = 255
 
 
@@ -91,9 +91,7 @@ class DeploymentBatch(ApiView):
         key = idempotency_key(request)
         # The request itself was counted as one.
         granted = 1 + count_units(request, len(items) - 1)
-        answers = self._store(
-            [_read(item, key and f"{key}#{number}") for number, item in enumerate(items[:granted])]
-        )
+        answers = self._store([_read(item, key and f"{key}#{number}") for number, item in enumerate(items[:granted])])
         ring_bell()
         over = [problem(429, "The rate limit of this API key is used up.")] * (len(items) - granted)
         headers = retry_after(request) if over else {}

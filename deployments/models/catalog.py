@@ -60,9 +60,7 @@ class Application(models.Model):
 
     class Meta:
         ordering = ["name"]
-        constraints = [
-            models.UniqueConstraint(fields=["repository", "name_key"], name="one_application_of_a_name")
-        ]
+        constraints = [models.UniqueConstraint(fields=["repository", "name_key"], name="one_application_of_a_name")]
 
     def __str__(self) -> str:
         return self.name
@@ -87,9 +85,7 @@ class Environment(models.Model):
 
     class Meta:
         ordering = ["-is_production", "name"]
-        constraints = [
-            models.UniqueConstraint(fields=["workspace", "name_key"], name="one_environment_of_a_name")
-        ]
+        constraints = [models.UniqueConstraint(fields=["workspace", "name_key"], name="one_environment_of_a_name")]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if kwargs and "is_production" not in kwargs and "name" in kwargs:
@@ -120,9 +116,7 @@ class Track(models.Model):
         constraints = [models.UniqueConstraint(fields=["application", "environment"], name="one_track_each")]
         indexes = [
             # The sweep looks for tracks that a crash left unfinished.
-            models.Index(
-                fields=["id"], condition=models.Q(rebuild_pending=True), name="track_rebuild_pending"
-            )
+            models.Index(fields=["id"], condition=models.Q(rebuild_pending=True), name="track_rebuild_pending")
         ]
 
     def __str__(self) -> str:

@@ -94,9 +94,7 @@ class Change(models.Model):
     files_are_unknown = models.BooleanField(default=False)
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["deployment", "commit"], name="one_change_of_a_commit")
-        ]
+        constraints = [models.UniqueConstraint(fields=["deployment", "commit"], name="one_change_of_a_commit")]
 
     def __str__(self) -> str:
         return f"{self.commit_id} in deployment {self.deployment_id}"
@@ -116,9 +114,7 @@ class HistoryGap(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(
-                fields=["deployment", "sha", "concerns_kind_only"], name="one_gap_of_a_sha"
-            )
+            models.UniqueConstraint(fields=["deployment", "sha", "concerns_kind_only"], name="one_gap_of_a_sha")
         ]
         indexes = [models.Index(fields=["repository", "sha"], name="gap_of_repository")]
 

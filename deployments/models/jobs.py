@@ -67,9 +67,7 @@ class Job(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(
-                fields=["api_key", "idempotency_key"], name="one_job_of_an_idempotency_key"
-            )
+            models.UniqueConstraint(fields=["api_key", "idempotency_key"], name="one_job_of_an_idempotency_key")
         ]
         indexes = [
             # What to do next. Partial, so that it stays small however many jobs have ended.
@@ -99,9 +97,7 @@ class Job(models.Model):
 class RefusedRequest(models.Model):
     """A request that was not accepted, kept for a while so that whoever sets up a CI script can see why."""
 
-    workspace = models.ForeignKey(
-        Workspace, null=True, on_delete=models.CASCADE, related_name="refused_requests"
-    )
+    workspace = models.ForeignKey(Workspace, null=True, on_delete=models.CASCADE, related_name="refused_requests")
     key_prefix = models.CharField(max_length=16, blank=True, default="")
     address = models.CharField(max_length=64, blank=True, default="")
     method = models.CharField(max_length=10)

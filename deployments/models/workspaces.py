@@ -172,9 +172,7 @@ class ApiKey(models.Model):
         """Store a new key and return it with its text, which cannot be had again."""
         prefix = secrets.token_hex(4)
         text = f"slipway_{prefix}_{secrets.token_hex(32)}"
-        key = cls.objects.create(
-            workspace=workspace, name=name, prefix=prefix, digest=cls.digest_of(text), **fields
-        )
+        key = cls.objects.create(workspace=workspace, name=name, prefix=prefix, digest=cls.digest_of(text), **fields)
         return key, text
 
     @staticmethod

@@ -72,7 +72,7 @@ DeploymentFilter.base_filters.move_to_end("to")
 
 
 def _visible(request: HttpRequest) -> QuerySet[Deployment]:
-    rows = Deployment.objects.filter(workspace=request.workspace)  # type: ignore[attr-defined, misc]
+    rows = Deployment.objects.filter(workspace=request.workspace)  # type: ignore[attr-defined]
     return rows.select_related("application__repository", "environment")
 
 

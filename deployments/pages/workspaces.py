@@ -28,9 +28,7 @@ class WorkspaceMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         return self.get_response(request)
 
-    def process_view(
-        self, request: HttpRequest, view: Any, args: Any, kwargs: Any
-    ) -> HttpResponseBase | None:
+    def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponseBase | None:
         """Find the workspace, or say that there is none."""
         needs_login = getattr(view, "login_required", True)
         if is_api(request) or not needs_login or not request.user.is_authenticated:

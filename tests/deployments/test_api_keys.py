@@ -140,8 +140,7 @@ def test_a_missing_scope_is_named(workspace: Workspace) -> None:
     problem = assert_problem(answer, 403)
     assert "deployments:write" in problem["detail"]
     assert (
-        answer["WWW-Authenticate"]
-        == 'Bearer realm="slipway", error="insufficient_scope", scope="deployments:write"'
+        answer["WWW-Authenticate"] == 'Bearer realm="slipway", error="insufficient_scope", scope="deployments:write"'
     )
 
 
@@ -181,12 +180,8 @@ def test_a_refused_key_of_the_workspace_is_seen_there(workspace: Workspace, key:
     assert RefusedRequest.objects.filter(workspace=None).count() == 1
 
 
-def test_the_key_that_the_command_prints_last_works(
-    workspace: Workspace, capsys: pytest.CaptureFixture[str]
-) -> None:
-    call_command(
-        "create_api_key", "--name", "CI", "--workspace", workspace.slug, "--scope", "deployments:write"
-    )
+def test_the_key_that_the_command_prints_last_works(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("create_api_key", "--name", "CI", "--workspace", workspace.slug, "--scope", "deployments:write")
     text = capsys.readouterr().out.splitlines()[-1]
 
     assert Machine(text).report().status_code == 202

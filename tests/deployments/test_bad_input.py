@@ -127,9 +127,7 @@ def test_a_missing_field_is_named(ci: Machine, field: str) -> None:
     answer = ci.report(**{field: None})
 
     assert_problem(answer, 422)
-    assert answer.json()["errors"] == [
-        {"field": field, "message": "This field is required.", "code": "required"}
-    ]
+    assert answer.json()["errors"] == [{"field": field, "message": "This field is required.", "code": "required"}]
 
 
 @pytest.mark.parametrize("field", REQUIRED)
@@ -343,9 +341,7 @@ def test_a_link_leads_to_the_web(ci: Machine, url: str) -> None:
     assert faults_of(answer) == {("environmentUrl", "invalid"), ("logUrl", "invalid")}
 
 
-@pytest.mark.parametrize(
-    ("path", "limit"), [("/v1/deployments", 10 * MIB), ("/v1/deployments/batch", 25 * MIB)]
-)
+@pytest.mark.parametrize(("path", "limit"), [("/v1/deployments", 10 * MIB), ("/v1/deployments/batch", 25 * MIB)])
 def test_a_body_over_the_limit_is_413(ci: Machine, path: str, limit: int) -> None:
     start = f"[{REPORT}" if "batch" in path else REPORT
     end = "]" if "batch" in path else ""
@@ -595,6 +591,4 @@ def test_no_idempotency_key_ever_gives_a_5xx(ci: Machine, value: str) -> None:
 def test_the_moment_that_was_accepted_was_checked_against_the_clock_of_then(ci: Machine) -> None:
     with time_machine.travel(NOON, tick=False):
         assert ci.report(deployedAt=(NOON + dt.timedelta(minutes=10)).isoformat()).status_code == 202
-        assert (
-            ci.report(deployedAt=(NOON + dt.timedelta(minutes=10, seconds=1)).isoformat()).status_code == 422
-        )
+        assert ci.report(deployedAt=(NOON + dt.timedelta(minutes=10, seconds=1)).isoformat()).status_code == 422

@@ -1,16 +1,19 @@
 """POST /v1/deployments: what is accepted, and what becomes of it."""
 
+import contextlib
 import datetime as dt
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import time_machine
+from django.db import connection
 
 from deployments.models import Deployment, Job, JobStatus, Repository
 from deployments.processing import process_due_jobs
 from tests.factories import NOON
-from tests.machines import Machine, faults_of, make_report
+from tests.machines import Machine, assert_problem, faults_of, make_report
 
 pytestmark = pytest.mark.django_db
 
@@ -213,3 +216,88 @@ def test_nothing_accepted_is_dropped_for_lack_of_acquaintance(ci: Machine) -> No
 
     assert str(deployment.application.repository) == "never/heard-of"
     assert not deployment.environment.is_production
+
+
+@contextlib.contextmanager
+def _refusing_jobs(condition: str = "") -> Iterator[None]:
+    """Have the database refuse to store jobs, as it does when its disk is full; all, or those of a version."""
+    with connection.cursor() as cursor:
+        if connection.vendor == "sqlite":
+            when = f"WHEN NEW.payload LIKE '%\"{condition}\"%'" if condition else ""
+            cursor.execute(
+                f"CREATE TRIGGER refuse BEFORE INSERT ON deployments_job {when}"
+                " BEGIN SELECT RAISE(ABORT, 'disk full'); END"
+            )
+        else:
+            when = f"WHEN (NEW.payload->>'version' = '{condition}')" if condition else ""
+            cursor.execute(
+                "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql"
+                " AS $$ BEGIN RAISE EXCEPTION USING ERRCODE = 'disk_full'; END $$"
+            )
+            cursor.execute(
+                f"CREATE TRIGGER refuse BEFORE INSERT ON deployments_job FOR EACH ROW {when}"
+                " EXECUTE FUNCTION refuse()"
+            )
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            if connection.vendor == "sqlite":
+                cursor.execute("DROP TRIGGER refuse")
+            else:
+                cursor.execute("DROP FUNCTION refuse CASCADE")
+
+
+def _assert_unavailable(answer: Any) -> None:
+    problem = assert_problem(answer, 503)
+    assert int(answer["Retry-After"]) > 0
+    assert "Nothing was stored" in problem["detail"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_job_that_cannot_be_stored_is_503(ci: Machine) -> None:
+    with _refusing_jobs():
+        _assert_unavailable(ci.report())
+        _assert_unavailable(ci.post("/v1/deployments", make_report(), Idempotency_Key="a"))
+
+    assert not Job.objects.exists()
+    assert ci.post("/v1/deployments", make_report(), Idempotency_Key="a").status_code == 202
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_a_batch_that_cannot_be_stored_nothing_is_half_stored(ci: Machine) -> None:
+    batch = [make_report(version=f"v{number}") for number in range(50)]
+    with _refusing_jobs("v33"):
+        _assert_unavailable(ci.post("/v1/deployments/batch", batch))
+
+    assert not Job.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_is_read_only_is_503(ci: Machine) -> None:
+    ci.get("/v1/jobs")
+    on, off = (
+        ("PRAGMA query_only = ON", "PRAGMA query_only = OFF")
+        if connection.vendor == "sqlite"
+        else ("SET default_transaction_read_only = on", "SET default_transaction_read_only = off")
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(on)
+    try:
+        _assert_unavailable(ci.report())
+        assert ci.get("/v1/deployments").status_code == 200
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute(off)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_is_away_is_503(ci: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    connection.close()
+    away = {"sqlite": ("NAME", "/nowhere/slipway.sqlite3"), "postgresql": ("PORT", "1")}
+    monkeypatch.setitem(connection.settings_dict, *away[connection.vendor])
+    _assert_unavailable(ci.report())
+    _assert_unavailable(ci.get("/v1/deployments"))
+    monkeypatch.undo()
+
+    assert ci.report().status_code == 202

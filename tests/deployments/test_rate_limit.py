@@ -123,9 +123,7 @@ def test_refused_requests_count_too(ci: Machine) -> None:
 @override_settings(SLIPWAY_FAILED_AUTH_RATE_LIMIT="3/minute")
 @pytest.mark.django_db
 def test_failed_authentication_is_limited_by_address(key: str) -> None:
-    guesses = [
-        Machine(text, address="192.0.2.1").report() for text in ("a", "slipway_1_2", key + "x", key[:-1])
-    ]
+    guesses = [Machine(text, address="192.0.2.1").report() for text in ("a", "slipway_1_2", key + "x", key[:-1])]
 
     assert [answer.status_code for answer in guesses] == [401, 401, 401, 429]
     assert_problem(guesses[3], 429)
@@ -146,8 +144,7 @@ def test_a_valid_key_is_let_in_whatever_others_do_from_its_address(key: str) -> 
 @pytest.mark.django_db
 def test_nobody_gets_around_the_limit_by_naming_another_address() -> None:
     answers = [
-        Machine("guess").post("/v1/deployments", {}, X_Forwarded_For=f"192.0.2.{number}")
-        for number in range(4)
+        Machine("guess").post("/v1/deployments", {}, X_Forwarded_For=f"192.0.2.{number}") for number in range(4)
     ]
 
     assert answers[3].status_code == 429

@@ -82,11 +82,14 @@ def random_history(path: Path, seed: int, commits: int = 150, tags: int = 25, *,
     for number in range(1, commits):
         parents = [chance.choice(tips if chance.random() < 0.8 else marks)]
         if chance.random() < 0.2:
-            parents += [mark for mark in chance.sample(marks, min(len(marks), chance.choice([1, 1, 2])))]
+            parents += chance.sample(marks, min(len(marks), chance.choice([1, 1, 2])))
         parents = list(dict.fromkeys(parents))
         at = max(0, number + chance.choice([0, 0, 0, -40, 30])) if skewed else number
         mark = history.commit(
-            *parents, at=at, authored=at - chance.randrange(5), file=f"{chance.choice(['api', 'api-v2', 'web'])}/f"
+            *parents,
+            at=at,
+            authored=at - chance.randrange(5),
+            file=f"{chance.choice(['api', 'api-v2', 'web'])}/f",
         )
         marks.append(mark)
         tips = [*[tip for tip in tips if tip not in parents or chance.random() < 0.3], mark][-4:]

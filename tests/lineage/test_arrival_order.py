@@ -70,9 +70,7 @@ def oracle(
         mine = reachable(parents, commit)
         shipped = set() if previous is None else {one for one in mine - before if len(parents[one]) < 2}
         moment = START + dt.timedelta(days=20 + number)
-        leads = {
-            sha(one): int((moment - START - dt.timedelta(days=days[one])).total_seconds()) for one in shipped
-        }
+        leads = {sha(one): int((moment - START - dt.timedelta(days=days[one])).total_seconds()) for one in shipped}
         told[number] = (_kind(parents, commit, previous), leads)
         before |= mine
         previous = commit
@@ -109,9 +107,7 @@ class Arrivals:
 
     def commit(self, number: int) -> None:
         moment = START + dt.timedelta(days=self.days[number])
-        report = CommitReport(
-            sha(number), tuple(sha(parent) for parent in self.parents[number]), moment, moment
-        )
+        report = CommitReport(sha(number), tuple(sha(parent) for parent in self.parents[number]), moment, moment)
         record_commits(self.catalog.repository("acme/app"), [report])
 
     def deployment(self, number: int, status: str = "success") -> Deployment:
@@ -158,7 +154,9 @@ def test_what_turns_out_to_have_failed_or_is_archived_leaves_no_trace(
 ) -> None:
     parents, days, deployed = story
     number = st.integers(0, len(deployed) - 1)
-    turns = data.draw(st.lists(st.tuples(number, st.sampled_from(["failure", "success", "archive", "restore"])), max_size=8))
+    turns = data.draw(
+        st.lists(st.tuples(number, st.sampled_from(["failure", "success", "archive", "restore"])), max_size=8)
+    )
     with pytest.raises(RolledBack), transaction.atomic():
         arrivals = Arrivals(parents, days, deployed)
         for commit in range(len(parents)):

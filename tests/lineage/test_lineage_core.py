@@ -90,7 +90,9 @@ def test_a_complete_graph_says_exactly_how_two_commits_relate(data: st.DataObjec
 
 @settings(max_examples=600, deadline=None)
 @given(st.data())
-def test_what_a_gap_could_change_is_unknown_and_the_rest_is_as_in_the_whole_graph(data: st.DataObject) -> None:
+def test_what_a_gap_could_change_is_unknown_and_the_rest_is_as_in_the_whole_graph(
+    data: st.DataObject,
+) -> None:
     size = data.draw(st.integers(2, 10))
     parents = [
         data.draw(st.lists(st.integers(0, number - 1), max_size=2, unique=True)) if number else []

@@ -105,7 +105,10 @@ def test_odd_names_and_messages_arrive_whole(workspace: Workspace, tmp_path: Pat
     history = History(tmp_path / "repo")
     root = history.commit(at=1)
     odd = history.commit(
-        root, at=2, message='Say "hi" \\ \t\x01\n\nBody 🚀 \xff'.encode("latin-1", errors="ignore"), author="Zoë 🚀 <z@example.com>".encode()
+        root,
+        at=2,
+        message='Say "hi" \\ \t\x01\n\nBody 🚀 \xff'.encode("latin-1", errors="ignore"),
+        author="Zoë 🚀 <z@example.com>".encode(),
     )
     history.tag("a", root)
     history.tag("b", odd)
@@ -124,9 +127,10 @@ def test_tags_of_no_commit_are_passed_over_and_tags_of_tags_are_followed(
     path = history.write()
     git(path, "tag", "tree", git(path, "rev-parse", "plain^{tree}").strip())
     subprocess.run(
-        ["git", "-C", str(path), "-c", "user.name=x", "-c", "user.email=x@y", "tag", "-a", "-m", "x", "outer", "plain"],
-        check=True, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+        ["git", "-C", str(path), "-c", "user.name=x", "-c", "user.email=x@y", "tag", "-am", "x", "outer", "plain"],
+        check=True,
+        stderr=subprocess.DEVNULL,
+    )
     import_git(path)
     assert set(Deployment.objects.values_list("version", flat=True)) == {"plain", "outer"}
 
@@ -175,7 +179,10 @@ def test_a_shallow_clone_says_what_it_does_not_know(workspace: Workspace, tmp_pa
 
 @pytest.mark.parametrize(
     ("make", "tags", "message"),
-    [(False, "*", "(?i)not a git repository|cannot change to"), (True, "nothing-*", "No tag of a commit matches")],
+    [
+        (False, "*", "(?i)not a git repository|cannot change to"),
+        (True, "nothing-*", "No tag of a commit matches"),
+    ],
 )
 def test_what_cannot_be_imported_is_told_in_a_sentence(
     workspace: Workspace, tmp_path: Path, make: bool, tags: str, message: str

@@ -22,7 +22,7 @@ class Command(BaseCommand):
             "--scope",
             action="append",
             metavar="SCOPE",
-            help=f"what it may do, several times or with commas; everything where it is left out. {', '.join(Scope.values)}",
+            help=f"what it may do, several times or with commas; everything if left out: {', '.join(Scope.values)}",
         )
         parser.add_argument(
             "--expires",
@@ -42,9 +42,7 @@ class Command(BaseCommand):
             expires_at=_expiry(options["expires"], workspace.zone),
         )
         until = f", until {key.expires_at:%Y-%m-%d %H:%M} UTC" if key.expires_at else ""
-        self.stderr.write(
-            f"API key “{name}” of workspace “{workspace.slug}”: {', '.join(key.scopes)}{until}."
-        )
+        self.stderr.write(f"API key “{name}” of workspace “{workspace.slug}”: {', '.join(key.scopes)}{until}.")
         self.stdout.write(text)
 
 
@@ -66,7 +64,5 @@ def _expiry(text: str | None, zone: datetime.tzinfo) -> datetime.datetime | None
     try:
         moment = datetime.datetime.fromisoformat(text.strip())
     except ValueError as error:
-        raise CommandError(
-            "--expires must be a date, a date-time, or a time from now such as 90d."
-        ) from error
+        raise CommandError("--expires must be a date, a date-time, or a time from now such as 90d.") from error
     return moment if moment.tzinfo else moment.replace(tzinfo=zone)

@@ -23,9 +23,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         slug = options["slug"] or slugify(options["name"])
         if not slug or Workspace.objects.filter(slug=slug).exists():
-            raise CommandError(
-                f"The slug “{slug}” cannot be used: it is empty or taken. Choose one with --slug."
-            )
+            raise CommandError(f"The slug “{slug}” cannot be used: it is empty or taken. Choose one with --slug.")
         try:
             validate_email(options["owner"])
         except ValidationError as error:

@@ -23,12 +23,8 @@ class Command(BaseCommand):
         parser.add_argument("--repository", required=True, type=_name, metavar="OWNER/NAME")
         parser.add_argument("--app", required=True, type=_name)
         parser.add_argument("--environment", required=True, type=_name)
-        parser.add_argument(
-            "--tags", required=True, metavar="GLOB", help="as `git tag --list` takes it: 'v*'"
-        )
-        parser.add_argument(
-            "--monorepo-path", metavar="DIR", help="count only commits that touch this directory"
-        )
+        parser.add_argument("--tags", required=True, metavar="GLOB", help="as `git tag --list` takes it: 'v*'")
+        parser.add_argument("--monorepo-path", metavar="DIR", help="count only commits that touch this directory")
         parser.add_argument("--workspace", metavar="SLUG", help="needed where there are several")
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -15,7 +15,5 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         for workspace in Workspace.objects.order_by("created_at"):
-            line = (
-                f"{workspace.pk}" if options["ids"] else f"{workspace.pk}  {workspace.slug}  {workspace.name}"
-            )
+            line = f"{workspace.pk}" if options["ids"] else f"{workspace.pk}  {workspace.slug}  {workspace.name}"
             self.stdout.write(line)
