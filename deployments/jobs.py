@@ -162,8 +162,8 @@ def save(jobs: Sequence[Job]) -> None:
 def withdraw(job: Job) -> bool:
     """Stop a queued job at once and a running one after its step; return False where it has ended already."""
     with transaction.atomic():
-        now = Job.objects.select_for_update().get(pk=job.pk)
-        if now.has_ended:
+        now = Job.objects.select_for_update().filter(pk=job.pk).first()
+        if now is None or now.has_ended:
             return False
         if now.status == JobStatus.QUEUED:
             end(now, JobStatus.STOPPED, "Withdrawn before it was begun")
@@ -177,8 +177,8 @@ def withdraw(job: Job) -> bool:
 def run_again(job: Job) -> bool:
     """Queue a job that failed or was stopped once more; return False where there is nothing to run again."""
     with transaction.atomic():
-        now = Job.objects.select_for_update().get(pk=job.pk)
-        if now.status not in (JobStatus.ERROR, JobStatus.STOPPED):
+        now = Job.objects.select_for_update().filter(pk=job.pk).first()
+        if now is None or now.status not in (JobStatus.ERROR, JobStatus.STOPPED):
             return False
         now.status = JobStatus.QUEUED
         now.attempt = 0

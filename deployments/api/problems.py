@@ -81,8 +81,8 @@ def problem_response(error: Exception, context: dict[str, Any]) -> Response | No
 
 def _headers(error: exceptions.APIException, context: dict[str, Any]) -> dict[str, str]:
     headers = {}
-    if isinstance(error, exceptions.Throttled) and error.wait is not None:
-        headers["Retry-After"] = str(max(1, int(error.wait)))
+    if (wait := getattr(error, "wait", None)) is not None:
+        headers["Retry-After"] = str(max(1, int(wait)))
     if error.status_code == 401:
         headers["WWW-Authenticate"] = getattr(error, "auth_header", 'Bearer realm="slipway"')
     if error.status_code == 403:

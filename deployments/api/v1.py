@@ -1,5 +1,7 @@
 """The API on /v1: reporting and reading deployments. camelCase throughout."""
 
+import datetime
+import re
 from typing import Any
 
 from django.conf import settings
@@ -23,6 +25,7 @@ from deployments.tasks import ring_bell
 _WRITE: list[str] = [Scope.DEPLOYMENTS_WRITE]
 _READ: list[str] = [Scope.DEPLOYMENTS_READ]
 _MAX_KEY_LENGTH = 255
+_REFUSED = "REFUSED"
 
 
 def idempotency_key(request: Request) -> str | None:
@@ -174,40 +177,54 @@ class Jobs(ApiView):
     page_size = 50
 
     def get(self, request: Request) -> Response:
-        before = request.query_params.get("before")
         jobs_ = Job.objects.for_lists().filter(workspace=self.workspace)
         refused = RefusedRequest.objects.filter(workspace=self.workspace)
-        if before:
-            try:
-                moment = parse_date_time(before.replace(" ", "+"))
-            except serializers.ValidationError as error:
-                raise serializers.ValidationError({"before": error.detail}) from error
-            jobs_, refused = jobs_.filter(created_at__lt=moment), refused.filter(created_at__lt=moment)
-        status = request.query_params.get("status", "").strip().upper()
-        if status and status not in (*JobStatus.values, "REFUSED"):
-            choices = ", ".join([*JobStatus.values, "REFUSED"])
-            raise serializers.ValidationError({"status": [f"Must be one of {choices}."]})
-        if status:
+        if status := _job_status(request):
             jobs_ = jobs_.filter(status=status)
-            refused = refused if status == "REFUSED" else refused.none()
+            refused = refused if status == _REFUSED else refused.none()
+        until, skip = _job_cursor(request)
+        if until is not None:
+            jobs_, refused = jobs_.filter(created_at__lte=until), refused.filter(created_at__lte=until)
+        most = skip + self.page_size + 1
         rows: list[Job | RefusedRequest] = [
-            *jobs_.order_by("-created_at")[: self.page_size + 1],
-            *refused.order_by("-created_at")[: self.page_size + 1],
+            *jobs_.order_by("-created_at", "-id")[:most],
+            *refused.order_by("-created_at", "-id")[:most],
         ]
-        rows.sort(key=lambda row: row.created_at, reverse=True)
-        return Response({"results": self._show(rows[: self.page_size]), "next": self._next(rows)})
+        rows.sort(key=lambda row: row.created_at, reverse=True)  # stable: of one moment, jobs come first
+        page = rows[skip : skip + self.page_size]
+        following = self._next(rows, skip + len(page)) if len(rows) > skip + len(page) else None
+        return Response({"results": [self._show(row) for row in page], "next": following})
 
-    def _show(self, rows: list[Job | RefusedRequest]) -> list[dict[str, Any]]:
-        return [
-            representations.listed_job(self.request, row)
-            if isinstance(row, Job)
-            else representations.refused_request(row)
-            for row in rows
-        ]
+    def _show(self, row: Job | RefusedRequest) -> dict[str, Any]:
+        if isinstance(row, Job):
+            return representations.listed_job(self.request, row)
+        return representations.refused_request(row)
 
-    def _next(self, rows: list[Job | RefusedRequest]) -> str | None:
-        if len(rows) <= self.page_size:
-            return None
+    def _next(self, rows: list[Job | RefusedRequest], shown: int) -> str:
+        """Return the address of the next page: how late its rows are, and how many of that moment were shown."""
+        last = rows[shown - 1].created_at
+        skip = sum(row.created_at == last for row in rows[:shown])
         query = self.request.query_params.copy()
-        query["before"] = representations.moment(rows[self.page_size - 1].created_at) or ""
+        query["cursor"] = f"{representations.moment(last)}~{skip}"
         return representations.absolute(self.request, f"{self.request.path}?{query.urlencode()}")
+
+
+def _job_status(request: Request) -> str:
+    """Return the status that a list of jobs is narrowed down to, or nothing. Raises ValidationError."""
+    status = request.query_params.get("status", "").strip().upper()
+    choices = [*JobStatus.values, _REFUSED]
+    if status and status not in choices:
+        raise serializers.ValidationError({"status": [f"Must be one of {', '.join(choices)}."]})
+    return status
+
+
+def _job_cursor(request: Request) -> tuple[datetime.datetime | None, int]:
+    """Return where a page begins: its latest moment, and how many of that moment came before it."""
+    cursor = request.query_params.get("cursor", "")
+    if not cursor:
+        return None, 0
+    moment, _, skip = cursor.rpartition("~")
+    try:
+        return parse_date_time(moment), int(re.fullmatch("[0-9]{1,4}", skip)[0])  # type: ignore[index]
+    except (serializers.ValidationError, TypeError) as error:
+        raise serializers.ValidationError({"cursor": ["Is not one that a list has given."]}) from error

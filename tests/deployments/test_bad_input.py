@@ -554,9 +554,13 @@ def test_no_query_ever_gives_a_5xx(ci: Machine, query: str) -> None:
 @pytest.mark.parametrize(
     "query",
     [
-        "before=yesterday",
-        "before=%00",
-        "before=0001-01-01T00:00:00%2B14:00",
+        "cursor=yesterday",
+        "cursor=%00",
+        "cursor=2026-03-01T12:00:00Z",
+        "cursor=2026-03-01T12:00:00Z~x",
+        "cursor=2026-03-01T12:00:00Z~99999999",
+        "cursor=0001-01-01T00:00:00%2B14:00~1",
+        "cursor=9999-12-31T23:59:59Z~0",
         "status=%00",
         "status=%FF",
         "status=x",

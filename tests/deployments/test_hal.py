@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from deployments import jobs
+from deployments import jobs, processing
 from deployments.models import Deployment, Job, JobStatus, JobType, Membership, Workspace
 from deployments.processing import process, process_due_jobs
 from tests.factories import make_deployment, make_key, make_track, make_user
@@ -216,7 +216,6 @@ def test_a_queued_job_can_be_withdrawn(ci: Machine) -> None:
 
 
 def test_a_running_job_that_is_withdrawn_finishes_its_step_and_stops(ci: Machine) -> None:
-    claimed = Job.objects.none()
     ci.report()
     claimed = jobs.claim(1)
     here = f"/api/jobs/{claimed[0].pk}"
@@ -234,8 +233,6 @@ def test_a_running_job_whose_deployment_is_recorded_stops_after_that(
 ) -> None:
     ci.report()
     claimed = jobs.claim(1)
-    from deployments import processing
-
     derive = processing._derive
 
     def withdraw_then_derive(batch: list[Job]) -> list[Job]:
