@@ -225,7 +225,7 @@ LOGGING = {
     "loggers": {
         "django": {"level": "WARNING"},
         "celery": {"level": "WARNING"},
-        "kombu": {"level": "WARNING"},
+        "kombu": {"level": "ERROR"},  # warns of each connection that a broker of files has no host
     },
 }
 

@@ -27,7 +27,7 @@ def frequency_figure(report: DoraReport, links: list[str]) -> dict[str, Any]:
         "customdata": links,
         "text": [bucket_label(bucket, report.selection.interval) for bucket in buckets],
         "textposition": "none",
-        "hovertemplate": "%{text}<br><b>%{y}</b> deployments<extra></extra>",
+        "hovertemplate": "%{text}<br>%{y} deployments<extra></extra>",
         "marker": {"color": "--series-1"},
     }
     highest = max((bucket.deployments for bucket in buckets), default=0)
@@ -82,7 +82,7 @@ def _line(
         "x": [bucket.start.isoformat() for bucket in report.buckets],
         "y": [None if value is None else round(value / divisor, 3) for value in seconds],
         "text": [bucket_label(bucket, report.selection.interval) for bucket in report.buckets],
-        "hovertemplate": f"%{{text}}<br>{name}: <b>%{{y:.1f}} {unit}</b><extra></extra>",
+        "hovertemplate": f"%{{text}}<br>{name}: %{{y:.1f}} {unit}<extra></extra>",
         "line": {"color": colour, "width": 2, "dash": dash},
         "marker": {"color": colour, "size": 6, "symbol": "circle" if dash == "solid" else "diamond"},
         "connectgaps": False,

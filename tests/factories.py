@@ -92,3 +92,11 @@ def make_change(deployment: Deployment, lead_time: dt.timedelta | None, **fields
         lead_time_seconds=None if lead_time is None else int(lead_time.total_seconds()),
         **fields,
     )
+
+
+HOUR = dt.timedelta(hours=1)
+
+
+def recently() -> dt.datetime:
+    """Return a moment that every default period contains."""
+    return dt.datetime.now(dt.UTC) - HOUR

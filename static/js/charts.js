@@ -32,4 +32,5 @@ function drawAll() {
 
 drawAll();
 document.addEventListener("themechange", drawAll);
+document.addEventListener("htmx:afterSettle", drawAll);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
