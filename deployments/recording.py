@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import Max
 from django.utils import timezone
 
 from deployments.catalog import Catalog
@@ -118,7 +119,7 @@ def record_deployment(
     repository = catalog.repository(report.repository)
     application = catalog.application(repository, report.app)
     track = catalog.track(application, catalog.environment(report.environment))
-    known = _find(track, report)
+    known = _find(track, report, reported_at)
     if known is None:
         deployment = _create(track, report, reported_at, source)
         outcome = f"Recorded deployment {deployment.pk}"
@@ -153,11 +154,12 @@ def infer_parents(commits: tuple[CommitReport, ...]) -> list[CommitReport]:
     return line
 
 
-def _find(track: Track, report: DeploymentReport) -> Deployment | None:
+def _find(track: Track, report: DeploymentReport, reported_at: datetime.datetime) -> Deployment | None:
     """Return the deployment that the report is about, where it is known.
 
     That is the one of the same version at the same stated time. Otherwise a report goes on with a deployment of
     the version that has not ended; and `inactive` is said of the latest one, since no deployment begins with it.
+    That one is under way may be heard of after its end: then it is the first to be heard of since.
     """
     same = Deployment.objects.filter(track=track, version=report.version, commit_sha=report.commit_sha)
     if report.deployed_at is not None:
@@ -167,7 +169,13 @@ def _find(track: Track, report: DeploymentReport) -> Deployment | None:
         same = same.filter(deployed_at_is_stated=False)
     if report.state == DeploymentState.INACTIVE and report.deployed_at is None:
         return same.newest_first().first()
-    return same.filter(state__in=UNFINISHED_STATES).newest_first().first()
+    unfinished = same.filter(state__in=UNFINISHED_STATES).newest_first().first()
+    if unfinished is not None or report.state not in UNFINISHED_STATES:
+        return unfinished
+    heard_of_since = same.annotate(last_heard_at=Max("statuses__created_at")).filter(
+        last_heard_at__gt=reported_at
+    )
+    return heard_of_since.order_by("last_heard_at").first()
 
 
 def _create(track: Track, report: DeploymentReport, reported_at: datetime.datetime, source: str) -> Deployment:
