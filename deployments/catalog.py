@@ -53,7 +53,9 @@ class Catalog:
         """Return the line of this application's deployments to this environment."""
         key = (application.pk, environment.pk)
         if key not in self._tracks:
-            self._tracks[key], _ = Track.objects.get_or_create(application=application, environment=environment)
+            track, _ = Track.objects.get_or_create(application=application, environment=environment)
+            track.application, track.environment = application, environment  # one instance of each in a batch
+            self._tracks[key] = track
         return self._tracks[key]
 
 

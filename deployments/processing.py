@@ -12,7 +12,12 @@ from deployments import jobs
 from deployments.catalog import Catalog
 from deployments.changes import derive_changes, tracks_with_pending_work
 from deployments.models import Deployment, Job, JobStatus
-from deployments.recording import DeploymentReport, record_deployment, record_reported_commits
+from deployments.recording import (
+    DeploymentReport,
+    hold_tracks,
+    record_deployment,
+    record_reported_commits,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -97,6 +102,7 @@ def _record_in_workspace(new: list[Job]) -> None:
     catalog = Catalog(new[0].workspace)
     reports = [DeploymentReport.from_payload(job.payload) for job in new]
     record_reported_commits(catalog, reports)
+    hold_tracks(catalog, reports)
     for job, report in zip(new, reports, strict=True):
         recorded = record_deployment(catalog, report, reported_at=job.created_at)
         job.deployment = recorded.deployment
@@ -149,7 +155,8 @@ def _fail(job: Job, error: Exception) -> None:
     """Note why a job failed, and when it is tried again."""
     if isinstance(error, _PASSING):
         logger.warning("job %s failed for now: %s", job.id, error)
-        reason = f"The database did not take it: {error}"
+        said = str(error).partition("\n")[0]  # PostgreSQL goes on with details for its operator
+        reason = f"The database did not take it: {said}"
     else:
         logger.exception("job %s failed", job.id, exc_info=error)
         reason = f"{error}" if isinstance(error, ValueError) else f"Unexpected {type(error).__name__}: {error}"

@@ -113,12 +113,10 @@ def record_deployment(
 ) -> Recorded:
     """Record a deployment, or the next status of one that is known. The caller holds a transaction.
 
-    Its commits are recorded apart, by `record_reported_commits`.
+    Its commits are recorded apart, by `record_reported_commits`, and its track is held by `hold_tracks`.
     Where the report states no time, the deployment took place when it was reported.
     """
-    repository = catalog.repository(report.repository)
-    application = catalog.application(repository, report.app)
-    track = catalog.track(application, catalog.environment(report.environment))
+    track = _track(catalog, report)
     known = _find(track, report, reported_at)
     if known is None:
         deployment = _create(track, report, reported_at, source)
@@ -127,8 +125,23 @@ def record_deployment(
         deployment = known
         outcome = _update(deployment, report, reported_at)
     if report.monorepo_path is not None:
-        _follow_monorepo_path(application, report.monorepo_path)
+        _follow_monorepo_path(track.application, report.monorepo_path)
     return Recorded(deployment, outcome)
+
+
+def hold_tracks(catalog: Catalog, reports: Sequence[DeploymentReport]) -> None:
+    """Lock the tracks that reports are about: else two workers could each begin the deployment that both heard of.
+
+    The caller holds a transaction.
+    """
+    ids = {_track(catalog, report).pk for report in reports}
+    # In one order, so that two workers never wait for one another; and only against others that record here.
+    list(Track.objects.select_for_update(no_key=True).filter(pk__in=ids).order_by("pk").values_list("pk"))
+
+
+def _track(catalog: Catalog, report: DeploymentReport) -> Track:
+    application = catalog.application(catalog.repository(report.repository), report.app)
+    return catalog.track(application, catalog.environment(report.environment))
 
 
 def record_reported_commits(catalog: Catalog, reports: Sequence[DeploymentReport]) -> None:
@@ -172,9 +185,7 @@ def _find(track: Track, report: DeploymentReport, reported_at: datetime.datetime
     unfinished = same.filter(state__in=UNFINISHED_STATES).newest_first().first()
     if unfinished is not None or report.state not in UNFINISHED_STATES:
         return unfinished
-    heard_of_since = same.annotate(last_heard_at=Max("statuses__created_at")).filter(
-        last_heard_at__gt=reported_at
-    )
+    heard_of_since = same.annotate(last_heard_at=Max("statuses__created_at")).filter(last_heard_at__gt=reported_at)
     return heard_of_since.order_by("last_heard_at").first()
 
 

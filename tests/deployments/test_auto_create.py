@@ -144,3 +144,12 @@ def test_workers_that_meet_the_same_new_names_at_once_lose_nothing(ci: Machine) 
     assert Deployment.objects.count() == 40
     assert Application.objects.count() == 5
     assert Environment.objects.count() == 3
+
+
+@pytest.mark.django_db
+def test_the_path_of_an_application_is_that_of_its_latest_deployment(ci: Machine) -> None:
+    for hour, (environment, path) in enumerate([("staging", "a"), ("production", "b"), ("staging", "a")]):
+        ci.report(environment=environment, monorepoPath=path, deployedAt=f"2026-03-01T{hour:02}:00:00Z")
+    process_due_jobs()  # all in one batch
+
+    assert Application.objects.get().monorepo_path == "a"
