@@ -30,7 +30,7 @@ BIND_HOST = env.str("SLIPWAY_HOST", default="127.0.0.1")
 # The address under which people and machines reach Slipway, where it is not the one they used in the request.
 BASE_URL = env.str("SLIPWAY_BASE_URL", default="").rstrip("/")
 USES_TLS = BASE_URL.startswith("https://")
-ALLOWED_HOSTS = env.list("SLIPWAY_ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", *env.list("SLIPWAY_ALLOWED_HOSTS", default=[])]
 if BASE_URL:
     ALLOWED_HOSTS.append(urlsplit(BASE_URL).hostname or "")
     CSRF_TRUSTED_ORIGINS = [BASE_URL]
