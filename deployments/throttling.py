@@ -2,6 +2,7 @@
 
 import functools
 import math
+import threading
 import time
 from dataclasses import dataclass
 
@@ -72,8 +73,17 @@ class DatabaseStorage(Storage):
         RateLimitWindow.objects.filter(key=key).delete()
 
 
-@functools.cache
+_storage_lock = threading.Lock()
+
+
 def _storage() -> Storage:
+    """Return where counters are kept. One thread makes it: limits imports its driver lazily, and not safely."""
+    with _storage_lock:
+        return _open_storage()
+
+
+@functools.cache
+def _open_storage() -> Storage:
     if settings.CACHE_URL.startswith(("redis", "valkey")):
         address = settings.CACHE_URL.replace("rediscache://", "redis://").replace("redis-cache://", "redis://")
         storage = storage_from_string(address, socket_timeout=1, socket_connect_timeout=1)

@@ -120,7 +120,7 @@ def remember(request: Any, body: dict[str, Any]) -> None:
     key = _key_of(request)
     try:
         limit = throttling.parse_limit(_REMEMBERED_LIMIT)
-        who = f"key:{key.pk}" if key else f"address:{address_of(request)}"
+        who = f"key:{key.prefix}" if key else f"address:{address_of(request)}"
         if limit is None or throttling.take(limit, f"refused:{who}").granted == 0:
             return
         RefusedRequest.objects.create(

@@ -35,7 +35,7 @@ def count_units(request: Request, wanted: int) -> int:
     limit = settings.SLIPWAY_READ_RATE_LIMIT if reads else settings.SLIPWAY_RATE_LIMIT
     if throttling.parse_limit(settings.SLIPWAY_RATE_LIMIT) is None:
         limit = "off"
-    allowance = _take(request, limit, f"key:{request.auth.pk}:{'read' if reads else 'write'}", wanted)
+    allowance = _take(request, limit, f"key:{request.auth.prefix}:{'read' if reads else 'write'}", wanted)
     return wanted if allowance is None else allowance.granted
 
 

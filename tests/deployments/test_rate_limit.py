@@ -20,19 +20,19 @@ THREE = override_settings(SLIPWAY_RATE_LIMIT="3/minute")
 @pytest.fixture
 def counted_in_the_database() -> Iterator[None]:
     """Count in the database, whose clock is ours, also where the suite is run with Redis."""
-    throttling._storage.cache_clear()
+    throttling._open_storage.cache_clear()
     with override_settings(CACHE_URL=""):
         yield
-    throttling._storage.cache_clear()
+    throttling._open_storage.cache_clear()
 
 
 @pytest.fixture
 def nothing_counts() -> Iterator[None]:
     """Redis is asked to count, and nobody is there."""
-    throttling._storage.cache_clear()
+    throttling._open_storage.cache_clear()
     with override_settings(CACHE_URL="redis://127.0.0.1:1/0"):
         yield
-    throttling._storage.cache_clear()
+    throttling._open_storage.cache_clear()
 
 
 @THREE

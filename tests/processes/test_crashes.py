@@ -1,240 +1,189 @@
-"""Real servers and workers, and what happens when they are killed."""
+"""What happens when processes are killed, or told to stop."""
 
 import http.client
 import json
 import os
-import re
 import signal
-import socket
-import subprocess
-import sys
 import threading
 import time
-import uuid
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
+from tests.processes.installation import Installation, wait_until
+
 pytestmark = pytest.mark.processes
-ROOT = Path(__file__).parents[2]
-
-
-def wait_until(what: Callable[[], Any], seconds: float, why: str) -> Any:
-    """Return what a function returns once that is true; fail after so many seconds."""
-    deadline = time.monotonic() + seconds
-    while not (answer := what()):
-        assert time.monotonic() < deadline, why
-        time.sleep(0.05)
-    return answer
-
-
-class Slipway:
-    """`manage.py serve` in a directory and a database of its own."""
-
-    def __init__(self, data: Path, **env: str) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        self.data = data
-        self.env = {name: value for name, value in os.environ.items() if not name.startswith("DJANGO_")}
-        self.env |= {"SLIPWAY_DATA_DIR": str(data), "PORT": str(self.port), "SLIPWAY_RATE_LIMIT": "off"}
-        self.env |= {"SLIPWAY_OWNER_PASSWORD": "correct horse battery", **env}
-        self.log = data.parent / "log"
-
-    def manage(self, *arguments: str) -> str:
-        command = [sys.executable, str(ROOT / "manage.py"), *arguments]
-        done = subprocess.run(command, env=self.env, cwd=ROOT, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    def start(self) -> None:
-        with self.log.open("a") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, str(ROOT / "manage.py"), "serve"], env=self.env, cwd=ROOT, stdout=log, stderr=log
-            )
-        wait_until(self.is_up, 60, "the server did not start")
-
-    def is_up(self) -> bool:
-        try:
-            return self.request("GET", "/healthz")[0] == 200
-        except OSError:
-            return False
-
-    def request(self, method: str, path: str, body: Any = None, key: str = "", **headers: str) -> tuple[int, Any]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=90)
-        try:
-            text = None if body is None else json.dumps(body)
-            connection.request(method, path, text, {"Authorization": f"Bearer {key}", **headers})
-            answer = connection.getresponse()
-            data = answer.read()
-            is_json = "json" in answer.headers.get("content-type", "")
-            return answer.status, json.loads(data) if is_json else data.decode()
-        finally:
-            connection.close()
-
-    def key(self) -> str:
-        return self.manage("create_api_key", "--name", "test").splitlines()[-1]
-
-    def worker_pids(self) -> list[int]:
-        """Return the processes that work on jobs: all celery processes below our own supervisor."""
-        listed = subprocess.run(["ps", "-eo", "pid,ppid,args"], capture_output=True, text=True, check=True).stdout
-        rows = [line.split(None, 2) for line in listed.splitlines()[1:]]
-        mine = {self.process.pid}
-        for _ in range(4):
-            mine |= {int(pid) for pid, parent, _ in rows if int(parent) in mine}
-        return [int(pid) for pid, _, command in rows if int(pid) in mine and "celery" in command]
-
-    def stop(self) -> int:
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(60)
+Install = Callable[..., Installation]
 
 
 def report(number: int) -> dict[str, Any]:
+    """Return one of many reports, of a few applications."""
+    sha = f"{number:040x}"
     return {
-        "repositoryFullName": f"acme/repo-{number % 3}", "environment": "production", "app": f"app-{number % 7}",
-        "version": f"v{number}", "commitHash": f"{number:040x}",
-        "commits": [{"sha": f"{number:040x}", "parents": [], "authoredAt": "2026-01-01T00:00:00Z"}],
-    }  # fmt: skip
-
-
-@pytest.fixture
-def slipway(tmp_path: Path) -> Iterator[Slipway]:
-    env = {}
-    name = ""
-    if os.environ.get("DATABASE_URL"):
-        name = f"slipway_processes_{uuid.uuid4().hex[:12]}"
-        base, _, _ = os.environ["DATABASE_URL"].rpartition("/")
-        env["DATABASE_URL"] = f"{base}/{name}"
-        psql(f"{base}/postgres", f"CREATE DATABASE {name}")
-    started = Slipway(tmp_path / "data", **env)
-    started.start()
-    yield started
-    if started.process.poll() is None:
-        started.stop()
-    if name:
-        psql(f"{base}/postgres", f"DROP DATABASE {name} WITH (FORCE)")
-
-
-def psql(address: str, statement: str) -> None:
-    import psycopg
-
-    with psycopg.connect(address, autocommit=True) as connection:
-        connection.execute(statement)  # type: ignore[call-overload]
-
-
-def every_deployment(slipway: Slipway, key: str) -> list[str]:
-    versions: list[str] = []
-    path: str | None = "/v1/deployments?limit=200"
-    while path:
-        status, page = slipway.request("GET", path, key=key)
-        assert status == 200, page
-        versions += [row["version"] for row in page["results"]]
-        path = page["next"] and re.sub(r"^https?://[^/]+", "", page["next"])
-    return versions
-
-
-def test_every_202_is_exactly_one_deployment_although_workers_are_killed_again_and_again(slipway: Slipway) -> None:
-    key = slipway.key()
-    total, clients = 240, 8
-    answers: dict[int, str] = {}
-    posting = True
-
-    def post(client: int) -> None:
-        for number in range(client, total, clients):
-            status, answer = slipway.request("POST", "/v1/deployments", report(number), key)
-            assert status == 202, answer
-            answers[number] = answer["id"]
-
-    def kill() -> None:
-        while posting:
-            for pid in slipway.worker_pids():
-                try:
-                    os.kill(pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    continue
-            time.sleep(1.5)  # long enough for a worker to come back and have begun with something
-
-    threads = [threading.Thread(target=post, args=(client,)) for client in range(clients)]
-    killer = threading.Thread(target=kill)
-    for thread in [*threads, killer]:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    time.sleep(4)  # two more rounds of killing while the jobs are worked off
-    posting = False
-    killer.join()
-    assert len(answers) == total
-
-    def unfinished() -> int:
-        status, page = slipway.request("GET", "/v1/jobs?status=QUEUED", key=key)
-        running = slipway.request("GET", "/v1/jobs?status=RUNNING", key=key)[1]
-        return len(page["results"]) + len(running["results"]) if status == 200 else 1
-
-    wait_until(lambda: unfinished() == 0, 90, "jobs are left over")
-    assert sorted(every_deployment(slipway, key)) == sorted(f"v{number}" for number in range(total))
-    assert {slipway.request("GET", f"/api/jobs/{job}", key=key)[1]["status"] for job in answers.values()} == {
-        "COMPLETE"
+        "repositoryFullName": f"acme/repo-{number % 3}",
+        "environment": "production",
+        "app": f"app-{number % 7}",
+        "version": f"v{number}",
+        "commitHash": sha,
+        "commits": [{"sha": sha, "parents": [], "authoredAt": "2026-01-01T00:00:00Z"}],
     }
 
 
-def test_a_deployment_is_seen_within_two_seconds_and_survives_a_clean_stop(slipway: Slipway) -> None:
-    key = slipway.key()
-    status, answer = slipway.request("POST", "/v1/deployments", report(1), key)
-    accepted_at = time.monotonic()
-    assert status == 202
-    job = f"/api/jobs/{answer['id']}"
-    wait_until(lambda: slipway.request("GET", job, key=key)[1]["status"] == "COMPLETE", 30, "the job did not end")
-    assert every_deployment(slipway, key) == ["v1"]
-    waited = time.monotonic() - accepted_at
-    assert waited < 2 or os.environ.get("CI"), f"it took {waited:.1f} s"  # CI's machine is not idle
-
-    assert slipway.stop() == 0
-    assert not slipway.is_up()
-    slipway.start()
-    assert every_deployment(slipway, key) == ["v1"]
-    log = slipway.log.read_text()
-    assert log.count("This is the first start") == 1
-    assert "correct horse battery" not in log
-    assert "Traceback" not in log
+def versions_of(installation: Installation) -> list[str]:
+    """Return the versions of all deployments, in order."""
+    return sorted(row["version"] for row in installation.all_of("/v1/deployments?limit=200"))
 
 
-def test_the_rate_limit_is_exact_over_several_web_processes(tmp_path: Path) -> None:
-    slipway = Slipway(tmp_path / "data", SLIPWAY_RATE_LIMIT="30/hour", DATABASE_URL="")
-    slipway.env.pop("DATABASE_URL")
-    slipway.start()
-    try:
-        key = slipway.key()
-        statuses: list[int] = []
-
-        def post(client: int) -> None:
-            for number in range(10):
-                statuses.append(slipway.request("POST", "/v1/deployments", report(client * 100 + number), key)[0])
-
-        threads = [threading.Thread(target=post, args=(client,)) for client in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert (statuses.count(202), statuses.count(429)) == (30, 50)
-    finally:
-        slipway.stop()
+def is_idle(installation: Installation) -> bool:
+    """Tell whether every job has ended."""
+    return not any(installation.get(f"/v1/jobs?status={status}")["results"] for status in ("QUEUED", "RUNNING"))
 
 
-def test_a_body_that_is_cut_off_harms_nobody(slipway: Slipway) -> None:
-    key = slipway.key()
-    with socket.create_connection(("127.0.0.1", slipway.port), timeout=10) as connection:
-        head = f"POST /v1/deployments HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {key}\r\n"
-        connection.sendall(head.encode() + b'Content-Length: 500\r\n\r\n{"app": ')
-        connection.shutdown(socket.SHUT_WR)
-        answer = connection.recv(4096)
-    assert b" 500 " not in answer.split(b"\r\n")[0]
-    chunked = http.client.HTTPConnection("127.0.0.1", slipway.port, timeout=30)
-    chunked.request(
-        "POST", "/v1/deployments", iter([json.dumps(report(5)).encode()]), {"Authorization": f"Bearer {key}"},
-        encode_chunked=True,
-    )  # fmt: skip
-    assert chunked.getresponse().status == 202
-    chunked.close()
-    assert slipway.is_up()
+def post_and_wait(installation: Installation, number: int) -> float:
+    """Report a deployment and return how many seconds after its 202 it can be read."""
+    status, job = installation.request("POST", "/v1/deployments", report(number))
+    began = time.monotonic()
+    assert status == 202, job
+    address = job["_links"]["self"]["href"].removeprefix(installation.url)
+    wait_until(lambda: installation.get(address)["status"] == "COMPLETE", 30, every=0.02)
+    deployment = installation.get(f"/v1/deployments/{installation.get(address)['deployment']}")
+    assert deployment["version"] == f"v{number}"
+    return time.monotonic() - began
+
+
+def kill(installation: Installation, word: str) -> list[int]:
+    """Kill the processes whose command contains a word, and return them."""
+    killed = installation.processes(word)
+    for pid in killed:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+    return killed
+
+
+def test_every_202_is_exactly_one_deployment_although_workers_are_killed_again_and_again(install: Install) -> None:
+    installation = install(SLIPWAY_JOB_CLAIM_SECONDS="5")
+    installation.start()
+    total, clients = 300, 8
+    done = threading.Event()
+
+    def post(client: int) -> list[str]:
+        ids = []
+        for number in range(client, total, clients):
+            status, job = installation.request("POST", "/v1/deployments", report(number))
+            assert status == 202, job
+            ids.append(job["id"])
+        return ids
+
+    def kill_again_and_again() -> int:
+        killed = 0
+        while not done.wait(1.2):  # long enough for a worker to come back and to have begun with something
+            killed += len(kill(installation, "celery"))
+        return killed
+
+    with ThreadPoolExecutor(clients + 1) as pool:
+        killer = pool.submit(kill_again_and_again)
+        ids = [job for of_client in pool.map(post, range(clients)) for job in of_client]
+        time.sleep(5)  # a few more rounds while the jobs are worked off
+        done.set()
+        assert killer.result() >= 8
+
+    assert len(set(ids)) == total
+    wait_until(lambda: is_idle(installation), 60)
+    assert versions_of(installation) == sorted(f"v{number}" for number in range(total))
+    assert {job["status"] for job in installation.all_of("/v1/jobs")} == {"COMPLETE"}
+    assert {job["id"] for job in installation.all_of("/v1/jobs")} == set(ids)
+
+
+@pytest.mark.parametrize("victim", ["celery --app config beat", "celery --app config worker"])
+def test_work_goes_on_whichever_process_is_killed(installation: Installation, victim: str) -> None:
+    for round_ in range(2):
+        killed = wait_until(lambda: installation.processes(victim), 10)
+        assert kill(installation, victim)
+        wait_until(lambda killed=killed: set(installation.processes(victim)) - set(killed), 20)
+        post_and_wait(installation, 1000 + round_)
+
+    assert not set(installation.processes(victim)) & set(killed), "what was killed leaves nothing behind"
+
+
+def test_an_attempt_that_failed_is_made_again_after_beat_was_killed(installation: Installation) -> None:
+    # Nothing but the sweep, which beat starts, finds a job that waits.
+    kill(installation, "celery --app config beat")
+    script = (
+        "from deployments.models import *; from django.utils import timezone; import datetime;"
+        "k = ApiKey.objects.first(); Job.objects.create(workspace=k.workspace, api_key=k,"
+        "payload={'repository': 'a/b', 'app': 'late', 'environment': 'e', 'version': 'late', 'commit_sha': 'c'},"
+        "available_at=timezone.now() + datetime.timedelta(seconds=2))"
+    )
+    installation.manage("shell", "--no-imports", "-c", script)
+
+    wait_until(lambda: "late" in versions_of(installation), 20)
+
+
+def test_a_clean_stop_and_a_second_start_keep_everything(install: Install) -> None:
+    installation = install()
+    installation.start()
+    numbers = range(30)
+    with ThreadPoolExecutor(4) as pool:
+        statuses = list(
+            pool.map(lambda number: installation.request("POST", "/v1/deployments", report(number))[0], numbers)
+        )
+    assert set(statuses) == {202}
+    installation.stop()  # in the middle of the work; asserts that no process is left
+
+    installation.start()
+    wait_until(lambda: is_idle(installation), 30)
+    assert versions_of(installation) == sorted(f"v{number}" for number in numbers)
+    assert installation.output.count("This is the first start") == 1
+    assert "a password for tests" not in installation.output
+    assert "Traceback" not in installation.output
+    installation.stop()
+
+
+def test_a_request_in_hand_is_answered_before_the_server_stops(install: Install) -> None:
+    installation = install()
+    installation.start()
+    body = json.dumps(report(1))
+    connection = http.client.HTTPConnection("127.0.0.1", installation.port, timeout=30)
+    connection.putrequest("POST", "/v1/deployments")
+    connection.putheader("Authorization", f"Bearer {installation.key}")
+    connection.putheader("Content-Length", str(len(body)))
+    connection.endheaders(body[:50].encode())
+    time.sleep(0.3)  # it has reached a thread, which waits for the rest
+    with ThreadPoolExecutor(1) as pool:
+        stopped = pool.submit(installation.stop)
+        time.sleep(0.5)
+        connection.send(body[50:].encode())
+        assert connection.getresponse().status == 202
+        stopped.result()
+    connection.close()
+
+    installation.start()
+    wait_until(lambda: versions_of(installation) == ["v1"], 10)
+
+
+def test_a_deployment_is_visible_within_two_seconds_of_its_202(installation: Installation) -> None:
+    wait_until(lambda: is_idle(installation), 20)
+
+    assert max(post_and_wait(installation, number) for number in range(5)) < 2
+
+
+@pytest.mark.usefixtures("_no_counters")
+def test_the_rate_limit_is_exact_over_several_web_processes(install: Install) -> None:
+    limit, threads, each = 100, 16, 15
+    installation = install(SLIPWAY_RATE_LIMIT=f"{limit}/hour", SLIPWAY_WEB_WORKERS="2")
+    installation.start()
+
+    def post(client: int) -> list[int]:
+        return [
+            installation.request("POST", "/v1/deployments", report(client * each + turn))[0] for turn in range(each)
+        ]
+
+    with ThreadPoolExecutor(threads) as pool:
+        statuses = [status for of_client in pool.map(post, range(threads)) for status in of_client]
+
+    assert (statuses.count(202), statuses.count(429)) == (limit, threads * each - limit)
+    assert len(installation.all_of("/v1/jobs?status=REFUSED")) == 60, "of a flood no more are kept"
