@@ -187,3 +187,19 @@ def test_the_rate_limit_is_exact_over_several_web_processes(install: Install) ->
 
     assert (statuses.count(202), statuses.count(429)) == (limit, threads * each - limit)
     assert len(installation.all_of("/v1/jobs?status=REFUSED")) == 60, "of a flood no more are kept"
+
+
+def test_losing_the_broker_loses_nothing(install: Install) -> None:
+    without = install(CELERY_BROKER_URL="redis://127.0.0.1:1/0")
+    without.start()
+    began = time.monotonic()
+    statuses = {without.request("POST", "/v1/deployments", report(number))[0] for number in range(5)}
+    waited = time.monotonic() - began
+    without.stop()
+    assert statuses == {202}
+    assert waited < 5, "a broker that is away holds up no answer"
+
+    again = install()
+    again.start()
+    wait_until(lambda: is_idle(again), 20)
+    assert versions_of(again) == [f"v{number}" for number in range(5)]

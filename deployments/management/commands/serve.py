@@ -86,7 +86,8 @@ def _configuration() -> str:
         f"logfile = {data}/supervisord.log\nlogfile_maxbytes = 1MB\nlogfile_backups = 1\n"
         f"pidfile = {data}/supervisord.pid\n"
     )
-    programs = {"web": _web(), "worker": _worker()}
+    programs = {"web": _web(), "beat": _beat()}
+    programs |= {f"worker-{number}": _worker() for number in range(1, settings.SLIPWAY_JOB_WORKERS + 1)}
     return header + "".join(
         _PROGRAM.format(
             name=name,
@@ -126,7 +127,14 @@ def _web() -> list[str]:
     return command
 
 
+# Beat and each worker are processes of their own, which the supervisor restarts whichever of them dies. As children
+# of one Celery process they would outlive it when it is killed, and nobody would restart its beat.
+
+
+def _beat() -> list[str]:
+    return [_binary("celery"), "--app", "config", "beat", "--loglevel", "WARNING", "--pidfile="]
+
+
 def _worker() -> list[str]:
-    command = [_binary("celery"), "--app", "config", "worker", "--beat", "--loglevel", "WARNING"]
-    command += ["--concurrency", str(settings.SLIPWAY_JOB_WORKERS), "--queues", "slipway"]
-    return [*command, "--without-gossip", "--without-mingle", "--without-heartbeat"]
+    command = [_binary("celery"), "--app", "config", "worker", "--pool", "solo", "--loglevel", "WARNING"]
+    return [*command, "--queues", "slipway", "--without-gossip", "--without-mingle", "--without-heartbeat"]
