@@ -67,7 +67,7 @@ class LargeTable:
 class ReadOnly:
     """For what is recorded or worked out: editing it would be a lie."""
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:

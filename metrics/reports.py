@@ -84,7 +84,7 @@ class _Row:
 
 
 def dora_report(selection: Selection) -> DoraReport:
-    """Work the metrics out for a selection. Causes four queries at most, however much there is."""
+    """Work the metrics out for a selection. Causes three queries at most, however much there is."""
     period, previous = selection.period, selection.period.previous()
     rows = _deployments(selection, previous.start, period.end)
     counted = [row for row in rows if _counts(row, selection)]
