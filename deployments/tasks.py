@@ -16,8 +16,10 @@ _SHIFT_SECONDS = 5.0
 # One bell in so many seconds from each process is enough: a woken worker goes on until nothing is left, and the
 # sweep finds what came in between.
 _BELL_INTERVAL_SECONDS = 0.05
+# Where the broker is away it is left alone for a while: to find that out takes time of whoever reports.
+_BELL_REST_SECONDS = 10.0
 _bell_lock = threading.Lock()
-_last_bell = 0.0
+_next_bell = 0.0
 
 
 @shared_task(ignore_result=True)
@@ -44,13 +46,14 @@ def prune() -> None:
 
 def ring_bell() -> None:
     """Wake a worker. Call it after the commit. Where the broker is away, the sweep does without."""
-    global _last_bell
+    global _next_bell
     with _bell_lock:
         now = time.monotonic()
-        if now - _last_bell < _BELL_INTERVAL_SECONDS:
+        if now < _next_bell:
             return
-        _last_bell = now
+        _next_bell = now + _BELL_INTERVAL_SECONDS
     try:
         process_jobs.delay()
     except Exception as error:  # each broker raises its own; none of them may cost an accepted job its answer
+        _next_bell = now + _BELL_REST_SECONDS
         logger.warning("no worker could be woken, the sweep will find the job: %s", error)
