@@ -242,7 +242,7 @@ class EnvironmentAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     readonly_fields = ["created_at"]
 
 
-class StatusInline(ReadOnly, admin.TabularInline):  # type: ignore[type-arg, misc]
+class StatusInline(ReadOnly, admin.TabularInline):  # type: ignore[type-arg]
     model = DeploymentStatus
     extra = 0
     fields = ["created_at", "state", "description", "log_url"]

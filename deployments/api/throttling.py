@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
 from deployments import throttling
+from deployments.models import ApiKey
 from deployments.throttling import Allowance
 
 logger = logging.getLogger(__name__)
@@ -35,7 +36,7 @@ def count_units(request: Request, wanted: int) -> int:
     limit = settings.SLIPWAY_READ_RATE_LIMIT if reads else settings.SLIPWAY_RATE_LIMIT
     if throttling.parse_limit(settings.SLIPWAY_RATE_LIMIT) is None:
         limit = "off"
-    allowance = _take(request, limit, f"key:{request.auth.prefix}:{'read' if reads else 'write'}", wanted)
+    allowance = _take(request, limit, f"key:{_key_of(request).prefix}:{'read' if reads else 'write'}", wanted)
     return wanted if allowance is None else allowance.granted
 
 
@@ -43,6 +44,11 @@ def retry_after(request: Request) -> dict[str, str]:
     """Return the header that says when there will be something left of the limit that was counted last."""
     allowance: Allowance = request._request.allowance  # type: ignore[attr-defined]
     return {"Retry-After": str(max(1, allowance.reset_seconds))}
+
+
+def _key_of(request: Request) -> ApiKey:
+    assert isinstance(request.auth, ApiKey), "only an authenticated request is counted for its key"
+    return request.auth
 
 
 def count_failed_authentication(request: Request) -> None:
