@@ -27,10 +27,11 @@ def insert_rows(model: type[models.Model], names: Sequence[str], rows: Iterable[
                 for row in rows:
                     copy.write_row(row)
             return
+        adapt = connection.ops.adapt_datetimefield_value
         marks = ", ".join(["%s"] * len(fields))
         cursor.executemany(
             f"INSERT INTO {table} ({columns}) VALUES ({marks})",  # noqa: S608 - the model's own names
-            [[_adapt(value) for value in row] for row in rows],
+            [[adapt(value) if value.__class__ is datetime.datetime else value for value in row] for row in rows],
         )
 
 
@@ -52,9 +53,3 @@ def update_rows(rows: Iterable[models.Model], names: Sequence[str]) -> None:
                 for row in rows
             ],
         )
-
-
-def _adapt(value: Any) -> Any:
-    if isinstance(value, datetime.datetime):
-        return connection.ops.adapt_datetimefield_value(value)
-    return value

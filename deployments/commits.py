@@ -90,6 +90,8 @@ def _chunks(shas: Iterable[str]) -> Iterator[list[str]]:
 
 def _known(repository: Repository, shas: Iterable[str]) -> dict[str, Commit]:
     found: dict[str, Commit] = {}
+    if not repository.commits.exists():  # a first import asks for every hash there is
+        return found
     for chunk in _chunks(shas):
         commits = Commit.objects.filter(repository=repository, sha__in=chunk).defer("message")
         found.update((commit.sha, commit) for commit in commits)
@@ -179,6 +181,8 @@ def _raise_generations_above(repository: Repository, arrived: dict[str, int]) ->
     With true committer dates nothing has to be raised, since the children are younger anyway.
     """
     wanted: list[_Raise] = []
+    if not MissingParent.objects.filter(repository=repository).exists():
+        return
     for chunk in _chunks(arrived):
         rows = MissingParent.objects.filter(repository=repository, sha__in=chunk)
         for child_id, child_sha, child_generation, sha in rows.values_list(
@@ -300,6 +304,8 @@ def _rewire(repository: Repository, commits: list[Commit]) -> None:
 
 def _revisit(repository: Repository, shas: list[str]) -> None:
     """Mark the deployments whose history led to these commits while they were missing."""
+    if not HistoryGap.objects.filter(repository=repository).exists():
+        return
     for chunk in _chunks(shas):
         gaps = HistoryGap.objects.filter(repository=repository, sha__in=chunk)
         _derive_again(gaps)
