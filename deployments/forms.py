@@ -46,6 +46,8 @@ class WorkspaceForm(forms.ModelForm):  # type: ignore[type-arg]
         mine = self.instance
         self.fields["default_application"].queryset = Application.objects.filter(workspace=mine)  # type: ignore[attr-defined]
         self.fields["default_environment"].queryset = Environment.objects.filter(workspace=mine)  # type: ignore[attr-defined]
+        for name in ("default_application", "default_environment"):
+            self.fields[name].empty_label = "None"  # type: ignore[attr-defined]
         self.fields["time_zone"].widget.attrs["placeholder"] = "Europe/Berlin"
 
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -18,8 +19,11 @@ from deployments.models.jobs import ENDED_STATUSES
 
 # The first retry comes after 2 seconds, then after 4, 8, 16.
 _BACKOFF_SECONDS = 2
+# A worker can die of anything; a job of which so many have died is what they died of.
+_MOST_WORKERS_LOST = 20
 _CHANGED_BY_STEPS = [
     "status", "attempt", "available_at", "finished_at", "claimed_by", "claimed_until", "error", "log", "deployment",
+    "workers_lost",
 ]  # fmt: skip
 
 
@@ -101,7 +105,7 @@ def claim(limit: int) -> list[Job]:
     """Take up to `limit` jobs that are due, the oldest first. No two workers ever take the same."""
     now = timezone.now()
     token = uuid7()
-    due = list(Job.objects.due(now).order_by("available_at", "id").values_list("id", flat=True)[:limit])
+    due = _next_batch(now, limit)
     if not due:
         return []
     # The status is asked again: where two workers chose the same rows, the second one's UPDATE finds none.
@@ -113,6 +117,14 @@ def claim(limit: int) -> list[Job]:
     )
     claimed = Job.objects.filter(claimed_by=token, status=JobStatus.RUNNING).select_related("workspace")
     return list(claimed.order_by("created_at", "id"))
+
+
+def _next_batch(now: datetime.datetime, limit: int) -> list[UUID]:
+    """Return the ids of the jobs to take next: a job that a worker died of alone, or several that none died of."""
+    due = list(Job.objects.due(now).order_by("available_at", "id").values_list("id", "workers_lost")[:limit])
+    if due and due[0][1]:
+        return [due[0][0]]
+    return [job_id for job_id, workers_lost in due if not workers_lost]
 
 
 def hold(jobs: Iterable[Job]) -> list[Job]:
@@ -182,6 +194,7 @@ def run_again(job: Job) -> bool:
             return False
         now.status = JobStatus.QUEUED
         now.attempt = 0
+        now.workers_lost = 0
         now.available_at = timezone.now()
         now.finished_at = None
         now.stop_requested = False
@@ -205,12 +218,21 @@ def release_abandoned() -> int:
     with transaction.atomic():
         abandoned = list(expired.select_for_update(skip_locked=True).order_by("id")[:1000])
         for job in abandoned:
-            job.status = JobStatus.QUEUED
-            job.available_at = timezone.now()
-            job.claimed_by = job.claimed_until = None
-            job.note("The worker that ran it has died; queued again")
+            _release(job)
         save(abandoned)
     return len(abandoned)
+
+
+def _release(job: Job) -> None:
+    job.workers_lost += 1
+    if job.workers_lost >= _MOST_WORKERS_LOST:
+        job.error = f"{job.workers_lost} workers died while they ran it"
+        end(job, JobStatus.ERROR, f"Gave up: {job.error}")
+        return
+    job.status = JobStatus.QUEUED
+    job.available_at = timezone.now()
+    job.claimed_by = job.claimed_until = None
+    job.note("The worker that ran it has died; queued again")
 
 
 def prune(now: datetime.datetime) -> tuple[int, int]:

@@ -3,7 +3,7 @@
 import secrets
 from dataclasses import dataclass
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from deployments.models import ApiKey, Membership, User, Workspace
 
@@ -31,11 +31,13 @@ def create_workspace(name: str, slug: str, email: str, password: str, *, operato
 
 def set_up_on_first_start(email: str, password: str | None) -> FirstStart | None:
     """Create the first workspace, its owner and a key; do nothing where there is a workspace already."""
-    with transaction.atomic():
-        if Workspace.objects.exists():
-            return None
-        chosen = password or secrets.token_urlsafe(12)
-        workspace = create_workspace("My organisation", "main", email, chosen, operator=True)
-        owner = workspace.members.get()
-        _, text = ApiKey.create(workspace=workspace, name="First key", created_by=owner)
+    if Workspace.objects.exists():
+        return None
+    chosen = password or secrets.token_urlsafe(12)
+    try:
+        with transaction.atomic():
+            workspace = create_workspace("My organisation", "main", email, chosen, operator=True)
+            _, text = ApiKey.create(workspace=workspace, name="First key", created_by=workspace.members.get())
+    except IntegrityError:  # another machine made its first start at the same moment
+        return None
     return FirstStart(email, None if password else chosen, text)

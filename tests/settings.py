@@ -1,9 +1,13 @@
 """The settings of the tests: the product's own, in a directory of their own, with cheap password hashes."""
 
+import atexit
 import os
+import shutil
 import tempfile
 
-os.environ.setdefault("SLIPWAY_DATA_DIR", tempfile.mkdtemp(prefix="slipway-tests-"))
+if "SLIPWAY_DATA_DIR" not in os.environ:
+    os.environ["SLIPWAY_DATA_DIR"] = tempfile.mkdtemp(prefix="slipway-tests-")
+    atexit.register(shutil.rmtree, os.environ["SLIPWAY_DATA_DIR"], ignore_errors=True)
 
 from config.settings import *  # noqa: F403
 

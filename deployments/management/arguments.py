@@ -1,12 +1,20 @@
 """Arguments that several commands share."""
 
 from django.core.management.base import CommandError
+from django.db import OperationalError, ProgrammingError
 
 from deployments.models import Workspace
 
 
 def find_workspace(slug: str | None) -> Workspace:
     """Return the workspace of this slug, or the only one there is. Raises CommandError."""
+    try:
+        return _find_workspace(slug)
+    except (OperationalError, ProgrammingError) as error:
+        raise CommandError(f"The database cannot be used; `make run` sets it up. ({error})") from error
+
+
+def _find_workspace(slug: str | None) -> Workspace:
     if slug is not None:
         workspace = Workspace.objects.filter(slug=slug).first()
         if workspace is None:

@@ -127,6 +127,8 @@ class Deployment(models.Model):
         indexes = [
             # The neighbours of a deployment on its track.
             models.Index(fields=["track", "deployed_at", "id"], name="deployment_track_order"),
+            # The deployment that a report without a stated time goes on with.
+            models.Index(fields=["track", "version"], name="deployment_version"),
             # Lists, newest first.
             models.Index(fields=["workspace", "-deployed_at", "-id"], name="deployment_newest"),
             # The metrics of a window over chosen environments.

@@ -55,6 +55,8 @@ class Job(models.Model):
     # Who works on it, and until when others leave it alone.
     claimed_by = models.UUIDField(null=True)
     claimed_until = models.DateTimeField(null=True)
+    # How many workers died while they had it. Such a job is run by itself, so that it takes no others with it.
+    workers_lost = models.PositiveSmallIntegerField(default=0)
     stop_requested = models.BooleanField(default=False)
     error = models.TextField(blank=True, default="", help_text="Why it failed, for people.")
     log = models.TextField(blank=True, default="", help_text="What happened to it, a line each.")

@@ -13,9 +13,10 @@ import time_machine
 from django.conf import settings
 from django.db import connection, transaction
 from django.test import override_settings
+from django.utils import timezone
 
 from deployments import jobs, processing, tasks
-from deployments.models import Deployment, DeploymentStatus, Job, JobStatus
+from deployments.models import Deployment, DeploymentStatus, Job, JobStatus, Workspace
 from deployments.processing import process, process_due_jobs
 from tests.factories import NOON
 from tests.machines import Machine, make_report
@@ -301,3 +302,19 @@ def test_workers_at_once_record_each_deployment_once(ci: Machine) -> None:
     assert set(Deployment.objects.values_list("state", flat=True)) == {"success"}
     assert Deployment.objects.filter(application__name="stated").count() == versions
     assert Deployment.objects.exclude(application__name="stated").count() == versions
+
+
+def test_a_job_that_workers_die_of_is_run_alone_and_comes_to_rest(workspace: Workspace) -> None:
+    poison = Job.objects.create(workspace=workspace, payload={}, workers_lost=18)
+    healthy = Job.objects.create(workspace=workspace, payload={})
+
+    for _ in range(2):
+        assert [job.pk for job in jobs.claim(50)] == [poison.pk]
+        Job.objects.filter(pk=poison.pk).update(claimed_until=timezone.now() - dt.timedelta(seconds=1))
+        Job.objects.filter(pk=healthy.pk).update(available_at=timezone.now())
+        assert jobs.release_abandoned() == 1
+        Job.objects.filter(pk=poison.pk).update(available_at=timezone.now() - dt.timedelta(minutes=1))
+
+    poison.refresh_from_db()
+    assert (poison.status, poison.error) == ("ERROR", "20 workers died while they ran it")
+    assert [job.pk for job in jobs.claim(50)] == [healthy.pk]

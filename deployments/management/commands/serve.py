@@ -2,13 +2,15 @@
 
 import os
 import shutil
+import socket
 import sys
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
+from django.db import OperationalError
 
 from deployments.setup import FirstStart, set_up_on_first_start
 
@@ -34,7 +36,11 @@ class Command(BaseCommand):
     help = "Migrate, set up on the first start, and run the web server and the worker until told to stop."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        call_command("migrate", verbosity=0, interactive=False)
+        _check_port()
+        try:
+            call_command("migrate", verbosity=0, interactive=False)
+        except OperationalError as error:
+            raise CommandError(f"The database cannot be used: {error}") from error
         call_command("collectstatic", verbosity=0, interactive=False)
         first = set_up_on_first_start(
             os.environ.get("SLIPWAY_OWNER_EMAIL") or "owner@localhost.localdomain",
@@ -49,6 +55,19 @@ class Command(BaseCommand):
         configuration.write_text(_configuration())
         supervisord = Path(sys.executable).with_name("supervisord")
         os.execv(supervisord, [str(supervisord), "--nodaemon", "--configuration", str(configuration)])  # noqa: S606
+
+
+def _check_port() -> None:
+    """Say that the port is taken before anything is started: a server would only fail again and again."""
+    family = socket.AF_INET6 if ":" in settings.BIND_HOST else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.BIND_HOST, settings.PORT))
+        except (OSError, OverflowError) as error:
+            raise CommandError(
+                f"Port {settings.PORT} of {settings.BIND_HOST} cannot be used: {error}. Choose another with PORT."
+            ) from error
 
 
 def _shown_host() -> str:
@@ -120,7 +139,7 @@ def _web() -> list[str]:
         "--workers",
         str(settings.SLIPWAY_WEB_WORKERS),
         "--blocking-threads",
-        "8",
+        "16",
         "--respawn-failed-workers",
     ]
     command += ["--workers-kill-timeout", "20", "--log-level", "warning", "config.wsgi:application"]

@@ -1,0 +1,9 @@
+"""How many examples: `HYPOTHESIS_PROFILE=thorough` tries many more than the suite has time for."""
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+settings.register_profile("thorough", settings.get_profile("suite"), max_examples=3000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
