@@ -142,7 +142,7 @@ def _web() -> list[str]:
         "16",
         "--respawn-failed-workers",
     ]
-    command += ["--workers-kill-timeout", "20", "--log-level", "warning", "config.wsgi:application"]
+    command += ["--workers-kill-timeout", "20", "--log-level", "error", "config.wsgi:application"]
     return command
 
 
@@ -151,9 +151,9 @@ def _web() -> list[str]:
 
 
 def _beat() -> list[str]:
-    return [_binary("celery"), "--app", "config", "beat", "--loglevel", "WARNING", "--pidfile="]
+    return [_binary("celery"), "--quiet", "--app", "config", "beat", "--loglevel", "WARNING", "--pidfile="]
 
 
 def _worker() -> list[str]:
-    command = [_binary("celery"), "--app", "config", "worker", "--pool", "solo", "--loglevel", "WARNING"]
+    command = [_binary("celery"), "--quiet", "--app", "config", "worker", "--pool", "solo", "--loglevel", "WARNING"]
     return [*command, "--queues", "slipway", "--without-gossip", "--without-mingle", "--without-heartbeat"]
