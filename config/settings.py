@@ -3,6 +3,7 @@
 `docs/operating.md` lists the variables. Product settings, with their reasons, stand in one block at the end.
 """
 
+import hashlib
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -174,7 +175,8 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-CELERY_TASK_DEFAULT_QUEUE = "slipway"
+# Its own for each installation, so that two of them on one broker do not take one another's messages.
+CELERY_TASK_DEFAULT_QUEUE = f"slipway-{hashlib.sha256(SECRET_KEY.encode()).hexdigest()[:12]}"
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
 CELERY_BEAT_MAX_LOOP_INTERVAL = 1

@@ -98,7 +98,7 @@ def test_every_202_is_exactly_one_deployment_although_workers_are_killed_again_a
     assert {job["id"] for job in installation.all_of("/v1/jobs")} == set(ids)
 
 
-@pytest.mark.parametrize("victim", ["celery --app config beat", "celery --app config worker"])
+@pytest.mark.parametrize("victim", ["celery --quiet --app config beat", "celery --quiet --app config worker"])
 def test_work_goes_on_whichever_process_is_killed(installation: Installation, victim: str) -> None:
     for round_ in range(2):
         killed = wait_until(lambda: installation.processes(victim), 10)
@@ -111,7 +111,7 @@ def test_work_goes_on_whichever_process_is_killed(installation: Installation, vi
 
 def test_an_attempt_that_failed_is_made_again_after_beat_was_killed(installation: Installation) -> None:
     # Nothing but the sweep, which beat starts, finds a job that waits.
-    kill(installation, "celery --app config beat")
+    kill(installation, "celery --quiet --app config beat")
     script = (
         "from deployments.models import *; from django.utils import timezone; import datetime;"
         "k = ApiKey.objects.first(); Job.objects.create(workspace=k.workspace, api_key=k,"

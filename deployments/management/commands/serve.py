@@ -156,4 +156,4 @@ def _beat() -> list[str]:
 
 def _worker() -> list[str]:
     command = [_binary("celery"), "--quiet", "--app", "config", "worker", "--pool", "solo", "--loglevel", "WARNING"]
-    return [*command, "--queues", "slipway", "--without-gossip", "--without-mingle", "--without-heartbeat"]
+    return [*command, "--without-gossip", "--without-mingle", "--without-heartbeat"]
