@@ -5,7 +5,6 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.conf import settings
-from django.db.models import OuterRef, Subquery
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.urls import reverse
@@ -95,7 +94,5 @@ def _running(selection: Selection) -> list[Deployment]:
         tracks = tracks.filter(application__in=selection.applications)
     if selection.repositories:
         tracks = tracks.filter(application__repository__in=selection.repositories)
-    newest = Deployment.objects.reached().filter(track=OuterRef("pk")).newest_first().values("pk")[:1]
-    ids = tracks.annotate(running=Subquery(newest)).values("running")
-    rows = Deployment.objects.filter(pk__in=ids).select_related("application", "environment")
-    return list(rows.newest_first()[:12])
+    rows = Deployment.objects.running_on(tracks).select_related("application", "environment")
+    return list(rows[:12])

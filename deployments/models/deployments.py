@@ -4,7 +4,7 @@ import datetime
 from typing import Any
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import OuterRef, Q, Subquery
 from django.utils import timezone
 
 from deployments.models.catalog import Application, Environment, Track
@@ -59,6 +59,12 @@ class DeploymentQuerySet(models.QuerySet["Deployment"]):
 
     def newest_first(self) -> "DeploymentQuerySet":
         return self.order_by("-deployed_at", "-id")
+
+    def running_on(self, tracks: models.QuerySet[Track]) -> "DeploymentQuerySet":
+        """Return what runs on tracks: of each the latest deployment that reached its environment."""
+        newest = Deployment.objects.reached().filter(track=OuterRef("pk")).newest_first().values("pk")[:1]
+        running = tracks.annotate(running=Subquery(newest)).values("running")
+        return self.filter(pk__in=running).newest_first()
 
     def before(self, deployment: "Deployment") -> "DeploymentQuerySet":
         """Return the deployments of the same track that stand before this one."""

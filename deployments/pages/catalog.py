@@ -14,11 +14,8 @@ from deployments.tasks import ring_bell
 
 
 def _running(tracks: QuerySet[Track]) -> list[Deployment]:
-    """Return the latest deployment that reached its environment, for each track that has one."""
-    newest = Deployment.objects.reached().filter(track=OuterRef("pk")).newest_first().values("pk")[:1]
-    ids = tracks.annotate(running=Subquery(newest)).values("running")
-    rows = Deployment.objects.filter(pk__in=ids).select_related("application__repository", "environment")
-    return list(rows.newest_first())
+    rows = Deployment.objects.running_on(tracks)
+    return list(rows.select_related("application__repository", "environment"))
 
 
 def application_list(request: HttpRequest) -> HttpResponse:
