@@ -19,6 +19,7 @@ from deployments.models import (
     Commit,
     Deployment,
     HistoryGap,
+    MissingParent,
     ShippedCommit,
     Track,
 )
@@ -58,7 +59,7 @@ def derive_batch(track_id: int, limit: int = _BATCH) -> int:
             .select_related("application__repository", "application__workspace")
             .get(pk=track_id)
         )
-        if track.rebuild_pending or _has_another_baseline(track):
+        if track.rebuild_pending or _begins_anew(track):
             _forget(track)
         pending = list(Deployment.objects.filter(track=track, lineage_pending=True).in_track_order()[:limit])
         if pending:
@@ -66,12 +67,15 @@ def derive_batch(track_id: int, limit: int = _BATCH) -> int:
         return len(pending)
 
 
-def _has_another_baseline(track: Track) -> bool:
-    """Tell whether the first deployment of the track is not the one that was taken for its baseline."""
+def _begins_anew(track: Track) -> bool:
+    """Tell whether the first deployment of the track is another than before, or has to be worked out again.
+
+    All later ones stand on what was found of it.
+    """
     first = Deployment.objects.reached().filter(track=track).in_track_order().first()
     if first is None:
         return ShippedCommit.objects.filter(track=track).exists()
-    return first.change_kind != ChangeKind.BASELINE
+    return first.change_kind != ChangeKind.BASELINE or first.lineage_pending
 
 
 def _forget(track: Track) -> None:
@@ -103,6 +107,7 @@ class _Derivation:
         self.touched: dict[int, Deployment] = {}
         self.gaps: dict[int, set[str]] = {}
         self.kind_gaps: dict[int, set[str]] = {}
+        self.unknown_below: dict[int, set[str]] = {}  # no gaps, as they were deployed before
 
     def derive(self, pending: list[Deployment]) -> None:
         """Work out the deployments, given in the order of the track."""
@@ -112,12 +117,13 @@ class _Derivation:
         for deployment in pending:
             if deployment.counts:
                 self._attribute(deployment)
-        revisited = self._hand_down(pending)
+        revisited = [*self._hand_down(pending), *self._attribute_above_unknown(pending)]
         for deployment in self._to_classify(pending, revisited):
             self._classify(deployment)
         for deployment in pending:
             deployment.lineage_pending = False
         self._replace_marks()
+        self._forget_gaps_of_the_robbed()
         self._store_gaps()
         self._store_deployments()
         self._store_frontier()
@@ -160,6 +166,7 @@ class _Derivation:
         self.frontier = found.frontier
         self._mark_baseline(found)
         self.gaps[deployment.pk] = found.missing
+        self.unknown_below[deployment.pk] = {sha for sha in found.boundary if self.graph.node(sha) is None}
         for sha in found.commits:
             owner = self.graph.owner(sha)
             if owner is not None and owner != position:
@@ -214,19 +221,38 @@ class _Derivation:
 
     def _hand_down(self, pending: list[Deployment]) -> list[Deployment]:
         """Give commits that lost their deployment to the next one that has them; return who was asked."""
-        left = self.orphaned - self.brought.keys()
         asked: list[Deployment] = []
-        if not left:
+        if not self.orphaned:
             return asked
         first = next(deployment for deployment in pending if not deployment.counts)
+        left = self._not_brought_until(first, self.orphaned)
         for later in self._reached().after(first).in_track_order().iterator(chunk_size=50):
+            if not left:
+                break
             deployment = self._touch(later)
             self._attribute(deployment)
             asked.append(deployment)
-            left -= self.brought.keys()
-            if not left:
-                break
+            left = self._not_brought_until(deployment, left)
         return asked
+
+    def _not_brought_until(self, deployment: Deployment, shas: set[str]) -> set[str]:
+        """Return the commits that neither this deployment brought nor one before it."""
+        end = position_of(deployment)
+        return {sha for sha in shas if (owner := self.graph.owner(sha)) is None or owner > end}
+
+    def _attribute_above_unknown(self, pending: list[Deployment]) -> list[Deployment]:
+        """Work out anew what leads to unknown commits that were deployed by themselves, or turn out not to have been.
+
+        To a later deployment such a commit is what was there before, and otherwise a gap.
+        """
+        above: dict[int, Deployment] = {}
+        for deployment in pending:
+            if self.graph.node(deployment.commit_sha) is None:
+                leading = self._reached().after(deployment).filter(history_gaps__sha=deployment.commit_sha)
+                above.update((later.pk, self._touch(later)) for later in leading)
+        for later in above.values():
+            self._attribute(later)
+        return list(above.values())
 
     def _to_classify(self, pending: list[Deployment], revisited: list[Deployment]) -> list[Deployment]:
         """Return the deployments whose predecessor is new or other than it was, in the order of the track."""
@@ -248,7 +274,10 @@ class _Derivation:
             deployment.commit_sha, previous.commit_sha, self.graph, is_complete=self.graph.is_complete
         )
         deployment.change_kind = ChangeKind(kind.value)
-        self.kind_gaps[deployment.pk] = missing
+        if deployment.pk not in self.unknown_below:  # only its predecessor is another
+            known = HistoryGap.objects.filter(deployment=deployment, concerns_kind_only=True)
+            self.unknown_below[deployment.pk] = set(known.values_list("sha", flat=True))
+        self.kind_gaps[deployment.pk] = missing | self.unknown_below[deployment.pk]
 
     def _replace_marks(self) -> None:
         freed = sorted(self.freed)
@@ -324,6 +353,20 @@ class _Derivation:
             bool(self._path(deployment)) and files.get(sha) is None,
         )
 
+    def _forget_gaps_of_the_robbed(self) -> None:
+        """Leave to deployments that lost commits the gaps that the rest of their commits have."""
+        if not self.robbed:
+            return
+        supported = set(
+            MissingParent.objects.filter(child__shipped_commits__deployment__in=self.robbed).values_list(
+                "child__shipped_commits__deployment_id", "sha"
+            )
+        )
+        for deployment in Deployment.objects.filter(pk__in=self.robbed):
+            gaps = self._gaps_of(self._touch(deployment))
+            if self.graph.node(deployment.commit_sha) is not None:
+                gaps &= {sha for deployment_id, sha in supported if deployment_id == deployment.pk}
+
     def _store_gaps(self) -> None:
         for gaps, concerns_kind_only in ((self.gaps, False), (self.kind_gaps, True)):
             HistoryGap.objects.filter(deployment__in=gaps, concerns_kind_only=concerns_kind_only).delete()
@@ -341,8 +384,6 @@ class _Derivation:
             self.touched[deployment_id].history_is_complete = not shas
 
     def _store_deployments(self) -> None:
-        for deployment in Deployment.objects.filter(pk__in=self.robbed - self.touched.keys()):
-            self._touch(deployment)
         counts = dict(
             Change.objects.filter(deployment__in=self.touched)
             .values_list("deployment")

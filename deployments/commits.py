@@ -3,7 +3,7 @@
 import datetime
 import heapq
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -110,9 +110,8 @@ def _insert(repository: Repository, reports: list[CommitReport]) -> None:
         return
     by_sha = {report.sha: report for report in reports}
     ordered = order_parents_first(list(by_sha), lambda sha: by_sha[sha].parents or ())
-    for sha in by_sha.keys() - set(ordered):
-        by_sha[sha].parents = None  # a cycle: Git has none, so whoever told it is not to be believed
-        ordered.append(sha)
+    if len(ordered) < len(by_sha):
+        _refuse_circle({sha: by_sha[sha].parents or () for sha in by_sha.keys() - set(ordered)})
     outside = {parent for report in reports for parent in report.parents or () if parent not in by_sha}
     generations = _generations(repository, outside)
     missing = outside - generations.keys()
@@ -121,6 +120,16 @@ def _insert(repository: Repository, reports: list[CommitReport]) -> None:
     insert_rows(Commit, _COLUMNS, (_row(repository, by_sha[sha], generations[sha]) for sha in ordered))
     _raise_generations_above(repository, {sha: generations[sha] for sha in ordered})
     _note_missing_parents(repository, by_sha.values(), missing)
+    _compare_again(repository, missing)
+
+
+def _refuse_circle(left_out: dict[str, tuple[str, ...]]) -> None:
+    """Name a commit of a circle, given the commits that no order puts after all of their parents."""
+    sha, seen = min(left_out), set[str]()
+    while sha not in seen:
+        seen.add(sha)
+        sha = next(parent for parent in left_out[sha] if parent in left_out)
+    raise ValueError(f"commit {sha} would be an ancestor of itself")
 
 
 def _generation(report: CommitReport, generations: dict[str, int]) -> int:
@@ -196,7 +205,7 @@ def _raise_generations_above(repository: Repository, arrived: dict[str, int]) ->
 
 # Generation now, hash, id, generation wanted.
 _Raise = tuple[int, str, int, int]
-# A commit is raised once for each late parent above it, so this many times only in a circle.
+# Commits are raised from the lowest up, each once; again only where parents are told that stand above it.
 _MOST_RAISES = 100
 
 
@@ -210,6 +219,8 @@ def _raise(repository: Repository, wanted: list[_Raise]) -> None:
     times: Counter[str] = Counter()
     while wanted:
         generation, sha, commit_id, target = heapq.heappop(wanted)
+        while wanted and wanted[0][:2] == (generation, sha):
+            target = heapq.heappop(wanted)[3]  # the highest comes last
         if raised.get(sha, generation) >= target:
             continue
         times[sha] += 1
@@ -223,15 +234,20 @@ def _raise(repository: Repository, wanted: list[_Raise]) -> None:
         for child_id, child, child_generation in children.values_list("id", "sha", "generation"):
             heapq.heappush(wanted, (child_generation, child, child_id, target + 1))
     if raised:
-        _raise_frontiers(repository, raised)
+        _decide_again(repository, raised.keys())
 
 
-def _raise_frontiers(repository: Repository, raised: dict[str, int]) -> None:
-    """Correct the generations that tracks remember of their baseline's edge."""
-    for track in Track.objects.filter(application__repository=repository).exclude(baseline_frontier=[]):
-        corrected = [[raised.get(sha, generation), sha] for generation, sha in track.baseline_frontier]
-        if corrected != track.baseline_frontier:
-            Track.objects.filter(pk=track.pk).update(baseline_frontier=corrected)
+def _decide_again(repository: Repository, raised: Set[str]) -> None:
+    """Have worked out anew what was decided by generations that turn out to be higher.
+
+    A walk goes no further down than its answer can lie, so it may have stopped above commits that now stand there:
+    on the edge of a baseline, or on the way from one commit to another that it was compared with.
+    """
+    tracks = Track.objects.filter(application__repository=repository)
+    for track in tracks.exclude(baseline_frontier=[]):
+        if any(sha in raised for _, sha in track.baseline_frontier):
+            Track.objects.filter(pk=track.pk).update(rebuild_pending=True)
+    Deployment.objects.filter(track__in=tracks, change_kind=ChangeKind.UNKNOWN).update(lineage_pending=True)
 
 
 def _complete(repository: Repository, pairs: list[tuple[Commit, CommitReport]]) -> None:
@@ -292,6 +308,7 @@ def _rewire(repository: Repository, commits: list[Commit]) -> None:
         [CommitReport(sha, parents=tuple(names)) for sha, names in parents.items()],
         named - generations.keys(),
     )
+    _compare_again(repository, named - generations.keys())
     wanted = []
     for commit in commits:
         above = [generations[parent] for parent in parents[commit.sha] if parent in generations]
@@ -309,6 +326,13 @@ def _revisit(repository: Repository, shas: list[str]) -> None:
     for chunk in _chunks(shas):
         gaps = HistoryGap.objects.filter(repository=repository, sha__in=chunk)
         _derive_again(gaps)
+
+
+def _compare_again(repository: Repository, missing: set[str]) -> None:
+    """Mark the deployments that missing commits keep from being compared: more is known of what leads to these."""
+    for chunk in _chunks(missing):
+        gaps = HistoryGap.objects.filter(repository=repository, sha__in=chunk, concerns_kind_only=True)
+        Deployment.objects.filter(pk__in=gaps.values("deployment_id")).update(lineage_pending=True)
 
 
 def _derive_again(rows: "QuerySet[HistoryGap] | QuerySet[ShippedCommit]") -> None:

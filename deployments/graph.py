@@ -4,7 +4,7 @@ import datetime
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import F, FilteredRelation, Q
+from django.db.models import F, FilteredRelation, Min, Q
 
 from deployments.lineage import Node
 from deployments.models import Commit, Deployment, MissingParent, Track
@@ -62,6 +62,12 @@ class TrackGraph:
         if sha not in self._nodes:
             self._load(sha)
         return self._nodes[sha]
+
+    def lowest_child(self, sha: str) -> int | None:
+        """Return the lowest generation of the known commits that name this unknown one as their parent."""
+        children = MissingParent.objects.filter(repository_id=self._repository_id, sha=sha)
+        lowest: int | None = children.aggregate(lowest=Min("child__generation"))["lowest"]
+        return lowest
 
     def facts(self, sha: str) -> CommitFacts:
         """Return what is known of a commit that `node` has found."""

@@ -7,6 +7,7 @@ B --not TIPS` and `git merge-base` walk the same way (Git, gitformat-commit-grap
 """
 
 import heapq
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -27,6 +28,9 @@ class Graph(Protocol):
 
     def node(self, sha: str) -> Node | None:
         """Return the commit, or None where it is not known."""
+
+    def lowest_child(self, sha: str) -> int | None:
+        """Return the lowest generation of the known commits that name this unknown one as their parent."""
 
 
 class Relation(StrEnum):
@@ -184,56 +188,84 @@ def relation(tip: str, previous: str, graph: Graph, *, is_complete: bool) -> tup
             return Relation.ANCESTOR, set()
         if is_complete:
             return Relation.NEITHER, set()
-    return _relation_with_gaps(tip, previous, graph)
+    return _Comparison(tip, previous, graph).go()
 
 
 _TIP, _PREVIOUS, _BOTH = 1, 2, 3
 
 
-def _relation_with_gaps(tip: str, previous: str, graph: Graph) -> tuple[Relation, set[str]]:
-    """Tell the same where parts of the history are missing.
+class _Comparison:
+    """Tells the same where parts of the history are missing: walks down from both commits, the highest first.
 
-    Walks down from both commits until all that is left is reachable from both. A missing commit that only one
-    of them leads to may have the other among its ancestors. One that both lead to cannot: it would be its own.
+    A missing commit that only one of them leads to may have the other among its ancestors. One that both lead to
+    cannot: it would be its own. So the walk may end when all that is left is reachable from both, or when a missing
+    commit has been found that will stay one-sided: then the answer is not known, however long the history.
     """
-    reached_from = {tip: _TIP, previous: _PREVIOUS}
-    heap: list[tuple[int, str]] = []
-    missing: set[str] = set()
-    for sha in (tip, previous):
-        node = graph.node(sha)
+
+    def __init__(self, tip: str, previous: str, graph: Graph) -> None:
+        self.tip, self.previous, self.graph = tip, previous, graph
+        self.sides = {tip: _TIP, previous: _PREVIOUS}
+        self.heap: list[tuple[int, str]] = []
+        self.one_sided = 0  # how many on the heap
+        self.missing: list[str] = []
+        self.floor: float = -1  # below this generation nothing more can be learnt of the missing commit looked at
+
+    def go(self) -> tuple[Relation, set[str]]:
+        """Return how the two relate, and which missing commits keep that from being known."""
+        for sha in (self.tip, self.previous):
+            self._reach(sha)
+        while self.heap and not self._is_decided():
+            self._step()
+        if self.sides[self.previous] == _BOTH:
+            return Relation.DESCENDANT, set()
+        if self.sides[self.tip] == _BOTH:
+            return Relation.ANCESTOR, set()
+        undecided = {sha for sha in self.missing if self.sides[sha] != _BOTH}
+        return (Relation.UNKNOWN, undecided) if undecided else (Relation.NEITHER, set())
+
+    def _is_decided(self) -> bool:
+        if _BOTH in (self.sides[self.tip], self.sides[self.previous]):
+            return True
+        while self.missing and self.sides[self.missing[0]] == _BOTH:
+            self.missing.pop(0)
+            self.floor = -1
+        if not self.missing:
+            return self.one_sided == 0
+        if self.floor < 0:
+            self.floor = self._floor(self.missing[0])
+        return -self.heap[0][0] < self.floor
+
+    def _floor(self, missing: str) -> float:
+        """Return the generation below which nothing leads to the missing commit, nor to either of the two."""
+        node = self.graph.node(missing)
+        lowest = self.graph.lowest_child(missing) if node is None else node.generation
+        ends = (self.graph.node(sha) for sha in (self.tip, self.previous))
+        generations = [end.generation for end in ends if end is not None]
+        return min(generations if lowest is None else [*generations, lowest], default=math.inf)
+
+    def _step(self) -> None:
+        _, sha = heapq.heappop(self.heap)
+        sides = self.sides[sha]
+        self.one_sided -= sides != _BOTH
+        node = self.graph.node(sha)
+        assert node is not None, "only known commits are on the heap"
+        if node.parents is None:
+            self.missing.append(sha)
+        for parent in node.parents or ():
+            before = self.sides.get(parent, 0)
+            self.sides[parent] = before | sides
+            if before == 0:
+                self._reach(parent)
+            elif before | sides != before and self.graph.node(parent) is not None:
+                self.one_sided -= 1
+
+    def _reach(self, sha: str) -> None:
+        node = self.graph.node(sha)
         if node is None:
-            missing.add(sha)
-        else:
-            heapq.heappush(heap, (-node.generation, sha))
-    one_sided = len(heap)
-    while one_sided:
-        _, sha = heapq.heappop(heap)
-        sides = reached_from[sha]
-        one_sided -= sides != _BOTH
-        node = graph.node(sha)
-        if node is None or node.parents is None:
-            missing.add(sha)
-            continue
-        for parent in node.parents:
-            before = reached_from.get(parent, 0)
-            after = before | sides
-            if after == before:
-                continue
-            reached_from[parent] = after
-            parent_node = graph.node(parent)
-            if parent_node is None:
-                missing.add(parent)
-            elif before == 0:
-                heapq.heappush(heap, (-parent_node.generation, parent))
-                one_sided += after != _BOTH
-            else:
-                one_sided -= after == _BOTH
-    if reached_from[previous] == _BOTH:
-        return Relation.DESCENDANT, set()
-    if reached_from[tip] == _BOTH:
-        return Relation.ANCESTOR, set()
-    undecided = {sha for sha in missing if reached_from[sha] != _BOTH}
-    return (Relation.UNKNOWN, undecided) if undecided else (Relation.NEITHER, set())
+            self.missing.append(sha)
+            return
+        heapq.heappush(self.heap, (-node.generation, sha))
+        self.one_sided += self.sides[sha] != _BOTH
 
 
 def touches_path(files: Iterable[str], path: str) -> bool:

@@ -31,6 +31,9 @@ class Graph:
     def node(self, sha: str) -> Node | None:
         return self.nodes.get(sha)
 
+    def lowest_child(self, sha: str) -> int | None:
+        return min((node.generation for node in self.nodes.values() if sha in (node.parents or ())), default=None)
+
     def reachable(self, sha: str) -> set[str]:
         """Everything that is known to be reachable, the commit itself included."""
         seen, stack = set(), [sha]
