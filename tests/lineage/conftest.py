@@ -5,7 +5,7 @@ import os
 import pytest
 from hypothesis import HealthCheck, settings
 
-pytest.register_assert_rewrite("tests.lineage.stories")
+pytest.register_assert_rewrite("tests.lineage.stories", "tests.lineage.imports")
 
 # The suite says the same on every machine; the thorough profile goes on looking.
 settings.register_profile(

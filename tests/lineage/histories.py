@@ -35,6 +35,8 @@ class History:
         message: bytes = b"Change",
         author: bytes = b"Ada <ada@example.com>",
         branch: str = "main",
+        removes: str = "",
+        encoding: str = "",
     ) -> int:
         """Add a commit and return its mark. Dates are days after the start."""
         self.count += 1
@@ -45,12 +47,16 @@ class History:
             f"commit refs/heads/{branch}\nmark :{mark}\n".encode(),
             b"author " + author + f" {START + authored * DAY} +0200\n".encode(),
             b"committer " + author + f" {START + at * DAY} -0500\n".encode(),
+            f"encoding {encoding}\n".encode() if encoding else b"",
             f"data {len(message)}\n".encode() + message + b"\n",
         ]
         for number, parent in enumerate(parents):
             text.append(f"{'from' if number == 0 else 'merge'} :{parent}\n".encode())
         content = str(mark).encode()
-        text.append(f"M 100644 inline {file}\ndata {len(content)}\n".encode() + content + b"\n")
+        if file:
+            text.append(f"M 100644 inline {file}\ndata {len(content)}\n".encode() + content + b"\n")
+        if removes:
+            text.append(f"D {removes}\n".encode())
         self.stream += text
         return mark
 
@@ -108,28 +114,37 @@ class Expected:
 
 def expected_of(path: Path, deployments: list[tuple[str, int]], under: str = "") -> list[Expected]:
     """Return what Git says of deployments, given in their order as commit and moment."""
+    lines = git(path, "log", "--all", "--format=%H %at").splitlines()
+    authored = {sha: int(at) for sha, at in (line.split() for line in lines)}
+    touching = _touching(path, under) if under else set(authored)
     answers: list[Expected] = []
     for number, (sha, moment) in enumerate(deployments):
         earlier = [sha for sha, _ in deployments[:number]]
-        answers.append(Expected(_changes(path, sha, moment, earlier, under), _kind(path, sha, earlier)))
+        shipped = _shipped(path, sha, earlier) & touching if earlier else set()
+        changes = {commit: max(0, moment - authored[commit]) for commit in shipped}
+        answers.append(Expected(changes, _kind(path, sha, earlier)))
     return answers
 
 
-def _changes(path: Path, sha: str, moment: int, earlier: list[str], under: str) -> dict[str, int]:
-    if not earlier:
-        return {}
+def _touching(path: Path, under: str) -> set[str]:
+    """Return the commits with a file below a directory, by the names that Git lists for each."""
+    listed = git(
+        path, "log", "--all", "--full-history", "--no-merges", "--no-renames", "-z", "--name-only", "--format=%H"
+    )
+    touching, commit = set(), ""
+    for name in listed.replace("\n", "\0").split("\0"):
+        if len(name) == 40 and "/" not in name:
+            commit = name
+        elif name.startswith(f"{under}/") or name == under:
+            touching.add(commit)
+    return touching
+
+
+def _shipped(path: Path, sha: str, earlier: list[str]) -> set[str]:
     listed = git(path, "rev-list", "--no-merges", sha, "--not", *earlier).split()
     # Where clocks are skewed, `--not` alone can list commits that the earlier ones do contain: Git stops a few
     # commits after its dates say that it may. What it lists for one commit is exact.
-    contained = set(git(path, "rev-list", *earlier).split())
-    changes = {}
-    for commit in set(listed) - contained:
-        files = git(path, "show", "--format=", "--name-only", commit).splitlines()
-        if under and not any(file.startswith(f"{under}/") for file in files):
-            continue
-        authored = int(git(path, "show", "-s", "--format=%at", commit))
-        changes[commit] = max(0, moment - authored)
-    return changes
+    return set(listed) - set(git(path, "rev-list", *earlier).split())
 
 
 def _kind(path: Path, sha: str, earlier: list[str]) -> str:
