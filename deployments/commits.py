@@ -228,8 +228,11 @@ def _raise(repository: Repository, wanted: list[_Raise]) -> None:
             raise ValueError(f"commit {sha} would be an ancestor of itself")
         Commit.objects.filter(pk=commit_id).update(generation=target)
         raised[sha] = target
-        # No lower bound: a child that has just been given this parent may stand below where the parent was.
-        children = Commit.objects.filter(repository=repository, generation__lte=target, parents__contains=sha)
+        # A child that has just been given this parent may stand no higher than it. One that stood below is raised
+        # already: the lowest come first.
+        children = Commit.objects.filter(
+            repository=repository, generation__gte=generation, generation__lte=target, parents__contains=sha
+        )
         for child_id, child, child_generation in children.values_list("id", "sha", "generation"):
             heapq.heappush(wanted, (child_generation, child, child_id, target + 1))
     if raised:

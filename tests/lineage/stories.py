@@ -8,7 +8,7 @@ from deployments import recording
 from deployments.catalog import Catalog
 from deployments.changes import derive_batch, tracks_with_pending_work
 from deployments.commits import CommitReport, record_commits
-from deployments.models import Change, Deployment, HistoryGap, ShippedCommit
+from deployments.models import Change, Commit, Deployment, HistoryGap, ShippedCommit
 from deployments.recording import DeploymentReport, infer_parents, record_deployment
 from tests import factories
 from tests.lineage.oracle import START, Knowledge, Right, Told, deployed_at, sha
@@ -100,6 +100,9 @@ def assert_right(story: Story) -> None:
     for row in Deployment.objects.all():
         gaps = row.history_gaps.filter(concerns_kind_only=False)
         assert row.history_is_complete == (not gaps.exists())
+    generations = dict(Commit.objects.values_list("sha", "generation"))
+    for commit in Commit.objects.exclude(parents=None):
+        assert all(generations.get(parent, -1) < commit.generation for parent in (commit.parents or "").split())
     left_out = Deployment.objects.exclude(reached_environment=True, archived_at=None)
     for model in (Change, ShippedCommit, HistoryGap):
         assert not model.objects.filter(deployment__in=left_out).exists()

@@ -83,6 +83,12 @@ def test_a_push_without_parents_is_a_line_until_someone_tells_the_parents() -> N
     assert Deployment.objects.get(version="1").changes_count == 1
 
 
+def test_parents_that_are_told_late_raise_a_child_that_stood_as_high_as_they() -> None:
+    story = Story([[], [0], [0], [1]], [0, 0, 0, 0], [0, 1, 3])
+    play(story, [("tell_commits", [0, 1, 2, 3], "bare"), *map(deploy, range(3)), WORK, tell(0, 1, 3)])
+    assert Deployment.objects.get(version="2").change_kind == "forward"
+
+
 def test_a_rollback_ships_nothing_and_what_returns_is_not_counted_again() -> None:
     story = Story(line(3), [0, 1, 2], [0, 1, 2, 1, 2])
     play(story, [tell(0, 1, 2), *map(deploy, range(5))])
