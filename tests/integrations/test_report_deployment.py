@@ -1,63 +1,13 @@
-"""The report script, run by dash in real clones against a real server."""
+"""What the report script sends, from real clones."""
 
 import json
+import shutil
 import subprocess
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
-from pytest_django.live_server_helper import LiveServer
 
-from deployments.models import Deployment, Job
-from deployments.processing import process_due_jobs
-from tests import factories
-
-SCRIPT = Path(__file__).parents[2] / "integrations" / "report-deployment.sh"
-CLEAN = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": "/nonexistent", "GIT_CONFIG_NOSYSTEM": "1"}
-WHO = {f"GIT_{role}_{what}": value for role in ("AUTHOR", "COMMITTER") for what, value in
-       (("NAME", 'Zoë "Q" \\ M'), ("EMAIL", "zoe@example.com"))}  # fmt: skip
-
-
-def git(path: Path, *arguments: str, stdin: str | bytes = "") -> str:
-    data = stdin.encode() if isinstance(stdin, str) else stdin
-    done = subprocess.run(
-        ["git", "-C", str(path), *arguments], input=data, capture_output=True, check=True, env=CLEAN | WHO
-    )
-    return done.stdout.decode().strip()
-
-
-@pytest.fixture
-def clone(tmp_path: Path) -> Path:
-    path = tmp_path / "clone"
-    subprocess.run(["git", "init", "-q", "-b", "main", str(path)], check=True)
-    commit(path, "first", "a.txt")
-    git(path, "tag", "v1")
-    return path
-
-
-def commit(path: Path, message: str | bytes, file: str) -> str:
-    target = path / file
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(repr(message))
-    git(path, "add", "-A")
-    git(path, "commit", "-q", "--cleanup=verbatim", "-F", "-", stdin=message)
-    return git(path, "rev-parse", "HEAD")
-
-
-def run(path: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        ["dash", str(SCRIPT), "--app", "api", "--environment", "production", "--repository", "acme/app", *arguments],
-        cwd=path, env=CLEAN | env, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-
-
-def body(path: Path, *arguments: str, **env: str) -> dict[str, object]:
-    done = run(path, "--dry-run", *arguments, **env)
-    assert done.returncode == 0, done.stderr
-    answer: dict[str, object] = json.loads(done.stdout)
-    return answer
+from tests.integrations.clones import SCRIPT, body, commit, git, rewrite, run, shallow_clone
 
 
 def test_it_sends_the_commits_since_the_last_tag(clone: Path) -> None:
@@ -65,11 +15,37 @@ def test_it_sends_the_commits_since_the_last_tag(clone: Path) -> None:
     sha = commit(clone, "second", "b.txt")
     sent = body(clone)
     assert sent["commitHash"] == sha
-    (told,) = sent["commits"]  # type: ignore[misc]
-    assert told["sha"] == sha  # type: ignore[index]
-    assert told["parents"] == [parent]  # type: ignore[index]
-    assert told["files"] == ["b.txt"]  # type: ignore[index]
-    assert told["author"] == 'Zoë "Q" \\ M'  # type: ignore[index]
+    (told,) = sent["commits"]
+    assert (told["sha"], told["parents"], told["files"]) == (sha, [parent], ["b.txt"])
+    assert told["author"] == 'Zoë "Q" \\ M'
+    assert told["message"] == "second"
+
+
+def test_it_sends_the_commits_since_the_one_it_is_told(clone: Path) -> None:
+    shas = [commit(clone, f"change {number}", f"{number}.txt") for number in range(3)]
+    git(clone, "tag", "v2", shas[1])
+    assert [told["sha"] for told in body(clone)["commits"]] == [shas[2]]
+    assert [told["sha"] for told in body(clone, "--since", "v1")["commits"]] == shas[::-1]
+    assert [told["sha"] for told in body(clone, "--since=" + shas[0])["commits"]] == [shas[2], shas[1]]
+
+
+def test_without_a_start_it_goes_back_250_commits(clone: Path) -> None:
+    git(clone, "tag", "-d", "v1")
+    stream = "".join(
+        f"commit refs/heads/main\ncommitter A <a@example.com> {1_600_000_000 + number} +0000\ndata 1\nx"
+        + ("\nfrom refs/heads/main^0\n" if number == 0 else "\n")
+        for number in range(300)
+    )
+    git(clone, "fast-import", "--quiet", stdin=stream)
+    assert len(body(clone)["commits"]) == 250
+    assert len(body(clone, "--max-commits", "7")["commits"]) == 7
+
+
+def test_a_rollback_tells_the_commit_that_is_deployed(clone: Path) -> None:
+    commit(clone, "second", "b.txt")
+    (told,) = body(clone, "--commit", "v1", "--since", "HEAD")["commits"]
+    assert told["sha"] == git(clone, "rev-parse", "v1")
+    assert told["parents"] == []
 
 
 @pytest.mark.parametrize(
@@ -77,131 +53,227 @@ def test_it_sends_the_commits_since_the_last_tag(clone: Path) -> None:
     [
         'Say "hi" \\ there',
         "tab\there\n\nbody\r\nmore",
-        "🚀 & % $HOME `id` 'x'",
+        "🚀 & % $HOME `id` 'x' 中文 \u2028",
         "control \x01\x1b[31m\x7f",
         "a\n\n\nb",
+        "ends in C:\\n",
+        "\\u0041 \\\\ x]y[z^w",
+        "  - indented",
     ],
 )
 def test_whatever_a_message_says_arrives_as_it_is(clone: Path, message: str) -> None:
     commit(clone, message, "b.txt")
-    (told,) = body(clone)["commits"]  # type: ignore[misc]
-    assert told["message"] == message  # type: ignore[index]
-
-
-def test_bytes_that_are_no_utf8_are_left_out(clone: Path) -> None:
-    commit(clone, "caf+ open", "b.txt")
-    raw = git(clone, "cat-file", "commit", "HEAD").encode().replace(b"caf+", b"caf\xe9\xff")
-    sha = git(clone, "hash-object", "-t", "commit", "-w", "--stdin", stdin=raw)
-    (told,) = body(clone, "--commit", sha)["commits"]  # type: ignore[misc]
-    assert told["message"] == "caf open"  # type: ignore[index]
-
-
-@pytest.mark.parametrize("name", ['we"ird\\name', "tab\tname", "ü/é.txt", "new\nline", " spaces "])
-def test_whatever_a_file_is_called_arrives_as_it_is(clone: Path, name: str) -> None:
-    commit(clone, "odd", name)
-    (told,) = body(clone)["commits"]  # type: ignore[misc]
-    assert told["files"] == [name]  # type: ignore[index]
-
-
-def test_a_shallow_clone_tells_the_true_parents_at_its_edge(clone: Path, tmp_path: Path) -> None:
-    parent = commit(clone, "second", "b.txt")
-    commit(clone, "third", "c.txt")
-    shallow = tmp_path / "shallow"
-    subprocess.run(["git", "clone", "-q", "--depth", "1", f"file://{clone}", str(shallow)], check=True)
-    done = run(shallow, "--dry-run")
-    assert "shallow" in done.stderr
-    (told,) = json.loads(done.stdout)["commits"]
-    assert told["parents"] == [parent]
-
-
-def test_it_knows_where_ci_runs(clone: Path) -> None:
-    sha = git(clone, "rev-parse", "HEAD")
-    sent = body(clone, GITHUB_SHA=sha, GITHUB_ACTOR="octocat", GITHUB_RUN_ID="7", GITHUB_REPOSITORY="acme/app")
-    assert (sent["author"], sent["logUrl"]) == ("octocat", "https://github.com/acme/app/actions/runs/7")
-    assert sent["version"] == "v1"
+    (told,) = body(clone)["commits"]
+    assert told["message"] == message
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("raw", "shown"),
     [
-        (["--dry-run", "--commit", "nothing"], "no commit nothing"),
-        (["--dry-run", "--since", "nothing"], "no tag or commit nothing"),
-        (["--nonsense"], "no option --nonsense"),
-        (["--app"], "needs a value"),
-        ([], "where is Slipway"),
+        (b"caf\xe9 \xff end", "caf\ufffd \ufffd end"),
+        (b"surrogate \xed\xa0\x80", "surrogate \ufffd\ufffd\ufffd"),
+        (b"overlong \xc0\xaf", "overlong \ufffd\ufffd"),
+        (b"cut \xe4\xb8", "cut \ufffd\ufffd"),
     ],
 )
-def test_what_is_wrong_is_told_in_a_sentence(clone: Path, arguments: list[str], says: str) -> None:
+def test_bytes_that_are_no_utf8_are_replaced(clone: Path, raw: bytes, shown: str) -> None:
+    commit(clone, "PLACE", "b.txt")
+    (told,) = body(clone, "--commit", rewrite(clone, b"PLACE", raw))["commits"]
+    assert told["message"] == shown
+
+
+def test_a_message_in_another_encoding_is_read_in_it(clone: Path) -> None:
+    commit(clone, "PLACE", "b.txt")
+    sha = rewrite(clone, b"\n\nPLACE", b"\nencoding ISO-8859-1\n\ncaf\xe9")
+    assert body(clone, "--commit", sha)["commits"][0]["message"] == "café"
+
+
+def test_a_date_that_no_calendar_has_is_left_out(clone: Path) -> None:
+    commit(clone, "odd", "b.txt")
+    identity = git(clone, "log", "-1", "--format=%ad", "--date=raw").encode()
+    far = rewrite(clone, identity, b"999999999999 +0000")
+    assert "authoredAt" not in body(clone, "--commit", far)["commits"][0]
+    skewed = rewrite(clone, identity, b"1700000000 +9959")
+    assert body(clone, "--commit", skewed)["commits"][0]["authoredAt"][:19] == "2023-11-14T22:13:20"
+
+
+def test_a_very_long_message_is_cut(clone: Path) -> None:
+    commit(clone, "x" * 200_000, "b.txt")
+    (told,) = body(clone)["commits"]
+    assert 4_000 < len(told["message"]) < 20_000
+
+
+def test_whatever_an_option_says_arrives_as_it_is(clone: Path) -> None:
+    text = 'He said "no" \\n\n\tand \x01 left; $(id) 中'
+    assert body(clone, "--description", text)["description"] == text
+    assert body(clone, "--description", b"caf\xe9")["description"] == "caf\ufffd"
+
+
+@pytest.mark.parametrize(
+    "name", ['we"ird\\name', "tab\tname", "ü/é.txt", "new\nline", " spaces ", '"', "\\t", "\x01", "cr\r"]
+)
+def test_whatever_a_file_is_called_arrives_as_it_is(clone: Path, name: str) -> None:
+    commit(clone, "odd", name)
+    (told,) = body(clone)["commits"]
+    assert told["files"] == [name]
+
+
+def test_of_a_merge_no_files_are_told(clone: Path) -> None:
+    git(clone, "checkout", "-q", "-b", "topic")
+    topic = commit(clone, "topic", "t.txt")
+    git(clone, "checkout", "-q", "main")
+    main = commit(clone, "main", "m.txt")
+    git(clone, "merge", "-q", "--no-ff", "-m", "Merge", "topic")
+    merge = body(clone)["commits"][0]
+    assert merge["parents"] == [main, topic]
+    assert "files" not in merge
+
+
+def test_a_shallow_clone_tells_the_true_parents_at_its_edge_and_no_files(clone: Path, tmp_path: Path) -> None:
+    first = commit(clone, "second", "b.txt")
+    second = commit(clone, "third", "c.txt")
+    commit(clone, "fourth", "d.txt")
+    done = run(shallow_clone(clone, tmp_path / "shallow", 2), "--dry-run")
+    assert "shallow" in done.stderr
+    assert "fetch-depth: 0" in done.stderr
+    newest, edge = json.loads(done.stdout)["commits"]
+    assert (newest["parents"], newest["files"]) == ([second], ["d.txt"])
+    assert edge["parents"] == [first]
+    # Git shows every file of the tree there, which is not what the commit touched.
+    assert "files" not in edge
+
+
+def test_the_configuration_of_a_person_changes_nothing(clone: Path) -> None:
+    commit(clone, "second", "below/b.txt")
+    expected = body(clone, "--since", "v1")
+    for name, value in {
+        "diff.relative": "true", "log.showRoot": "false", "color.ui": "always", "log.date": "relative",
+        "core.quotePath": "true", "i18n.logOutputEncoding": "ISO-8859-1", "log.showSignature": "true",
+        "diff.renames": "copies", "log.diffMerges": "separate", "format.pretty": "oneline", "log.mailmap": "true",
+    }.items():  # fmt: skip
+        git(clone, "config", name, value)
+    (clone / ".mailmap").write_text("Someone Else <zoe@example.com>\n")
+    assert body(clone / "below", "--since", "v1") == expected
+
+
+def test_the_body_stays_below_what_slipway_takes(clone: Path, tmp_path: Path) -> None:
+    """4,000 commits of 3.5 KB each are more than 10 MiB: the newest are sent, and it is said that not all are."""
+    stream = "".join(
+        f"commit refs/heads/main\ncommitter A <a@example.com> {1_600_000_000 + number} +0000\n"
+        f"data 3500\n{'x' * 3500}\n" + ("from refs/heads/main^0\n" if number == 0 else "")
+        for number in range(4_000)
+    )
+    git(clone, "fast-import", "--quiet", stdin=stream)
+    done = run(clone, "--dry-run", "--max-commits", "10000")
+    assert 9_000_000 < len(done.stdout) < 10 * 1024 * 1024
+    sent = json.loads(done.stdout)
+    assert sent["commits"][0]["sha"] == sent["commitHash"]
+    assert f"only the newest {len(sent['commits'])} of 4000 commits" in done.stderr
+
+
+def test_an_enormous_list_of_files_does_not_crowd_out_the_commits(clone: Path) -> None:
+    files = "".join(f"M 100644 inline vendor/{'d' * 90}/{number}\ndata 0\n\n" for number in range(12_000))
+    stream = "commit refs/heads/main\ncommitter A <a@example.com> 1600000000 +0000\ndata 6\nvendor\n"
+    git(clone, "fast-import", "--quiet", stdin=f"{stream}from refs/heads/main^0\n{files}")
+    git(clone, "reset", "-q", "--hard")
+    sha = commit(clone, "after", "b.txt")
+    after, vendor = body(clone)["commits"]
+    assert (after["sha"], after["files"]) == (sha, ["b.txt"])
+    assert "files" not in vendor
+
+
+@pytest.mark.parametrize(
+    ("env", "author", "log_url"),
+    [
+        (
+            {"GITHUB_ACTOR": "octocat", "GITHUB_RUN_ID": "7", "GITHUB_REPOSITORY": "acme/app"},
+            "octocat",
+            "https://github.com/acme/app/actions/runs/7",
+        ),
+        ({"GITLAB_USER_LOGIN": "tanuki", "CI_JOB_URL": "https://gl.example/j/1"}, "tanuki", "https://gl.example/j/1"),
+        ({"BUILD_USER_ID": "jenkins", "BUILD_URL": "https://ci.example/1/"}, "jenkins", "https://ci.example/1/"),
+        ({"SLIPWAY_AUTHOR": "ada", "GITHUB_ACTOR": "octocat"}, "ada", None),
+    ],
+)
+def test_it_knows_where_ci_runs(clone: Path, env: dict[str, str], author: str, log_url: str | None) -> None:
+    sent = body(clone, **env)
+    assert (sent["author"], sent.get("logUrl")) == (author, log_url)
+
+
+def test_it_reports_what_is_checked_out_and_not_what_started_the_run(clone: Path) -> None:
+    head = commit(clone, "second", "b.txt")
+    first = git(clone, "rev-parse", "v1")
+    sent = body(clone, GITHUB_SHA=first, GITHUB_REF_TYPE="tag", GITHUB_REF_NAME="v1")
+    assert (sent["commitHash"], sent["version"]) == (head, head[:12])
+    git(clone, "checkout", "-q", "v1")
+    git(clone, "tag", "v1-again")
+    assert body(clone, GITHUB_REF_TYPE="tag", GITHUB_REF_NAME="v1-again")["version"] == "v1-again"
+    assert body(clone, CI_COMMIT_TAG="v1")["version"] == "v1"
+
+
+@pytest.mark.parametrize(
+    "remote",
+    ["git@git.example:acme/app.git", "https://git.example/acme/app", "ssh://git@git.example:22/acme/app.git/"],
+)
+def test_the_repository_is_read_from_the_remote(clone: Path, remote: str) -> None:
+    git(clone, "remote", "add", "origin", remote)
+    assert body(clone, "--repository", "")["repositoryFullName"] == "acme/app"
+
+
+def test_variables_and_options_say_the_same(clone: Path) -> None:
+    said = {
+        "description": "d", "deployed-at": "2026-01-01T00:00:00Z", "monorepo-path": "services/api",
+        "state": "failure", "environment-url": "https://app.example", "log-url": "https://ci.example",
+        "version": "9", "author": "ada",
+    }  # fmt: skip
+    options = [word for name, value in said.items() for word in (f"--{name}", value)]
+    variables = {f"SLIPWAY_{name.upper().replace('-', '_')}": value for name, value in said.items()}
+    sent = body(clone, *options)
+    assert sent == body(clone, **variables)
+    assert {"description", "deployedAt", "monorepoPath", "environmentUrl", "logUrl"} <= set(sent)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["--dry-run", "--commit", "nothing"], 1, "no commit nothing"),
+        (["--dry-run", "--since", "nothing"], 1, "no tag or commit nothing"),
+        (["--nonsense"], 2, "no option --nonsense"),
+        (["--nonsense=1"], 2, "no option --nonsense"),
+        (["--app"], 2, "needs a value"),
+        (["--app", ""], 2, "which application"),
+        (["--max-commits", "many"], 2, "--max-commits must be a number"),
+        (["--url", "slipway.example"], 2, "must begin with http"),
+        ([], 2, "where is Slipway"),
+        (["--url", "http://slipway.example"], 2, "SLIPWAY_API_KEY is not set"),
+    ],
+)
+def test_what_is_wrong_is_told_in_a_sentence(clone: Path, arguments: list[str], code: int, says: str) -> None:
     done = run(clone, *arguments)
-    assert done.returncode != 0
+    assert done.returncode == code
     assert says in done.stderr
 
 
-@pytest.mark.django_db(transaction=True)
-class TestAgainstSlipway:
-    def test_a_report_becomes_a_deployment_with_its_changes(self, clone: Path, live_server: LiveServer) -> None:
-        key = factories.make_key(factories.make_workspace())
-        for version in ("v1", "v2"):
-            done = run(clone, "--version", version, SLIPWAY_URL=live_server.url, SLIPWAY_API_KEY=key)
-            assert done.returncode == 0, done.stderr
-            assert "reported" in done.stderr
-            process_due_jobs()
-            commit(clone, f"after {version}", f"{version}.txt")
-            commit(clone, f"more after {version}", f"{version}b.txt")
-        latest = Deployment.objects.latest("id")
-        assert (latest.version, latest.change_kind, latest.changes_count) == ("v2", "forward", 2)
-
-    def test_the_same_run_of_ci_is_one_deployment_however_often_it_reports(
-        self, clone: Path, live_server: LiveServer
-    ) -> None:
-        key = factories.make_key(factories.make_workspace())
-        for _ in range(2):
-            done = run(clone, SLIPWAY_URL=live_server.url, SLIPWAY_API_KEY=key, CI_JOB_ID="42")
-            assert done.returncode == 0, done.stderr
-        assert Job.objects.count() == 1
-
-    def test_a_refusal_is_shown_as_the_server_words_it(self, clone: Path, live_server: LiveServer) -> None:
-        done = run(clone, SLIPWAY_URL=live_server.url, SLIPWAY_API_KEY="slipway_00000000_wrong")
-        assert done.returncode == 1
-        assert "401" in done.stderr
-        assert "The API key is not known" in done.stderr
+def test_outside_a_clone_it_says_so(tmp_path: Path) -> None:
+    done = run(tmp_path, "--dry-run")
+    assert done.returncode == 1
+    assert "no Git clone" in done.stderr
 
 
-class _Busy(BaseHTTPRequestHandler):
-    """Says 503 once, and then takes the report."""
-
-    posts = 0
-
-    def do_GET(self) -> None:
-        self.send_error(404)
-
-    def do_POST(self) -> None:
-        type(self).posts += 1
-        self.rfile.read(int(self.headers["Content-Length"]))
-        answer = b'{"id": "job-1"}'
-        self.send_response(503 if type(self).posts == 1 else 202)
-        if type(self).posts == 1:
-            self.send_header("Retry-After", "1")
-        self.send_header("Content-Length", str(len(answer)))
-        self.end_headers()
-        self.wfile.write(answer)
-
-    def log_message(self, *arguments: object) -> None:
-        """Say nothing."""
+@pytest.mark.skipif(not shutil.which("shellcheck"), reason="shellcheck is not installed")
+def test_shellcheck_finds_nothing() -> None:
+    found = subprocess.run(["shellcheck", "-s", "sh", str(SCRIPT)], capture_output=True, text=True, check=False)
+    assert found.stdout == ""
 
 
-@pytest.fixture
-def busy() -> Iterator[HTTPServer]:
-    server = HTTPServer(("127.0.0.1", 0), _Busy)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-def test_a_server_that_is_busy_is_asked_again(clone: Path, busy: HTTPServer) -> None:
-    done = run(clone, SLIPWAY_URL=f"http://127.0.0.1:{busy.server_port}", SLIPWAY_API_KEY="x")
-    assert done.returncode == 0, done.stderr
-    assert (_Busy.posts, "job-1" in done.stderr) == (2, True)
+@pytest.mark.parametrize("awk", ["mawk", "gawk", "busybox awk", "original-awk"])
+def test_every_awk_says_the_same(clone: Path, tmp_path: Path, awk: str) -> None:
+    if not shutil.which(awk.split()[0]):
+        pytest.skip(f"{awk} is not installed")
+    commit(clone, 'Ä "q" \\n\ttab \x02', 'ü "x"\\\t')
+    wrapper = tmp_path / "bin" / "awk"
+    wrapper.parent.mkdir()
+    wrapper.write_text(f'#!/bin/sh\nexec {awk} "$@"\n')
+    wrapper.chmod(0o755)
+    (told,) = body(clone, PATH=f"{wrapper.parent}:/usr/bin:/bin")["commits"]
+    assert (told["message"], told["files"]) == ('Ä "q" \\n\ttab \x02', ['ü "x"\\\t'])
