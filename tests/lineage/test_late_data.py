@@ -1,7 +1,11 @@
 """What arrives late, piece by piece: each way in which it once went wrong, or could."""
 
-import pytest
+import threading
 
+import pytest
+from django.db import connection
+
+from deployments.attribution import Attribution
 from deployments.models import Deployment
 from tests.lineage.stories import Story, play
 
@@ -96,3 +100,29 @@ def test_a_rollback_ships_nothing_and_what_returns_is_not_counted_again() -> Non
     assert [(row.change_kind, row.changes_count) for row in rows] == [
         ("baseline", 0), ("forward", 1), ("forward", 1), ("rollback", 0), ("forward", 0),
     ]  # fmt: skip
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_commit_that_arrives_while_a_gap_for_it_is_found_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    story = Story(line(3), [0, 1, 2], [0, 2])
+    for event in [tell(0, 2), deploy(0), deploy(1)]:
+        getattr(story, event[0])(*event[1:])
+    walk = Attribution.work_out
+    others: list[threading.Thread] = []
+
+    def walk_and_have_another_arrive(self: Attribution, pending: list[Deployment]) -> None:
+        walk(self, pending)
+        if not others:
+            others.append(threading.Thread(target=tell_the_missing_one))
+            others[0].start()
+            others[0].join(0.3)
+
+    def tell_the_missing_one() -> None:
+        story.tell_commits([1], "exact")
+        connection.close()
+
+    monkeypatch.setattr(Attribution, "work_out", walk_and_have_another_arrive)
+    story.work(0)
+    others[0].join()
+    play(story, [])
+    assert Deployment.objects.get(version="1").history_is_complete
