@@ -24,6 +24,9 @@ SECRET_KEY = env.str("SLIPWAY_SECRET_KEY", default="") or read_or_create(
     DATA_DIR / "secret-key", get_random_secret_key
 )
 
+# Former keys, after SLIPWAY_SECRET_KEY was changed: what they signed and encrypted can still be read.
+SECRET_KEY_FALLBACKS = env.list("SLIPWAY_SECRET_KEY_FALLBACKS", default=[])
+
 # --- How it is reached ---------------------------------------------------------------------------------------
 DEBUG = env.bool("SLIPWAY_DEBUG", default=False)
 PORT = env.int("PORT", default=8000)
@@ -248,6 +251,13 @@ SLIPWAY_FAILED_AUTH_RATE_LIMIT = env.str("SLIPWAY_FAILED_AUTH_RATE_LIMIT", defau
 SLIPWAY_MAX_BODY_BYTES = 10 * 1024 * 1024
 SLIPWAY_MAX_BATCH_BODY_BYTES = 25 * 1024 * 1024
 SLIPWAY_MAX_BATCH_ITEMS = 1000
+SLIPWAY_MAX_WEBHOOK_BODY_BYTES = 25 * 1024 * 1024  # GitHub delivers nothing larger
+# Where GitHub's API is asked; a connection can name an Enterprise Server's.
+SLIPWAY_GITHUB_API_URL = env.str("SLIPWAY_GITHUB_API_URL", default="https://api.github.com").rstrip("/")
+# How long the former deployment secret is good after a new one was made, unless something else is asked for.
+SLIPWAY_SECRET_OVERLAP_HOURS = env.int("SLIPWAY_SECRET_OVERLAP_HOURS", default=24)
+# Two sources that tell of the same commit in the same place within so much time tell of one deployment.
+SLIPWAY_SAME_DEPLOYMENT_SECONDS = 3600
 # Reported commits are dated by their machines, deployments by CI's: a little ahead of ours is no error.
 SLIPWAY_MAX_CLOCK_SKEW_SECONDS = 600
 # Ended jobs, and the requests that were refused, are kept this long.

@@ -2,7 +2,7 @@
 
 from django.db.models import QuerySet
 
-from deployments.models import Application, Environment, Repository, Track, Workspace
+from deployments.models import Application, Environment, FormerName, Repository, Track, Workspace
 from deployments.names import name_key
 
 
@@ -24,10 +24,27 @@ class Catalog:
         """Return the repository of this name, as it was first written."""
         key = name_key(full_name)
         if key not in self._repositories:
-            self._repositories[key], _ = Repository.objects.get_or_create(
-                workspace=self.workspace, full_name_key=key, defaults={"full_name": full_name.strip()}
-            )
+            self._repositories[key] = self._known_repository(key) or self._new_repository(key, full_name)
         return self._repositories[key]
+
+    def forget_repositories(self) -> None:
+        """Look names up again: a repository was renamed or merged with another."""
+        self._repositories.clear()
+        self._applications.clear()
+        self._tracks.clear()
+
+    def _known_repository(self, key: str) -> Repository | None:
+        """Return the repository of a name, or the one that had it before it was renamed."""
+        named = Repository.objects.filter(workspace=self.workspace, full_name_key=key).first()
+        if named is not None:
+            return named
+        former = FormerName.objects.filter(workspace=self.workspace, full_name_key=key).select_related("repository")
+        return next((name.repository for name in former), None)
+
+    def _new_repository(self, key: str, full_name: str) -> Repository:
+        return Repository.objects.get_or_create(
+            workspace=self.workspace, full_name_key=key, defaults={"full_name": full_name.strip()}
+        )[0]
 
     def application(self, repository: Repository, name: str) -> Application:
         """Return the repository's application of this name."""
@@ -48,6 +65,12 @@ class Catalog:
                 workspace=self.workspace, name_key=key, defaults={"name": name.strip()}
             )
         return self._environments[key]
+
+    def mark_as_production(self, environment: Environment) -> None:
+        """Take an environment for production because a deployment says so, unless a person chose otherwise."""
+        if not environment.is_production and not environment.is_production_is_pinned:
+            environment.is_production = True
+            environment.save(update_fields=["is_production"])
 
     def track(self, application: Application, environment: Environment) -> Track:
         """Return the line of this application's deployments to this environment."""

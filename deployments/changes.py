@@ -8,10 +8,11 @@ repeated, interrupted and taken up again by whoever comes next.
 from collections.abc import Iterable
 
 from django.db import transaction
-from django.db.models import Count, QuerySet
+from django.db.models import QuerySet
 
 from deployments.attribution import Attribution
 from deployments.bulk import insert_rows, update_rows
+from deployments.grouping import NewChange, count_changes, insert_changes, linked_commits, path_of, regroup
 from deployments.lineage import touches_path
 from deployments.models import (
     Change,
@@ -20,6 +21,7 @@ from deployments.models import (
     Deployment,
     HistoryGap,
     MissingParent,
+    PullRequest,
     Repository,
     ShippedCommit,
     Track,
@@ -102,6 +104,7 @@ class _Storage:
     def __init__(self, found: Attribution) -> None:
         self.track = found.track
         self.found = found
+        self.regrouped: set[int] = set()  # ids of deployments
 
     def store(self) -> None:
         """Replace the marks, changes and gaps that are others now."""
@@ -131,32 +134,33 @@ class _Storage:
                 for sha, outcome in outcomes.items()
             ),
         )
-        insert_rows(
-            Change,
-            (
-                "deployment",
-                "commit",
-                "started_at",
-                "lead_time_seconds",
-                "clock_was_ahead",
-                "files_are_unknown",
-            ),
-            (
-                self._change(sha, self.found.brought[sha], files)
-                for sha, outcome in outcomes.items()
-                if outcome == Outcome.CHANGE
-            ),
+        linked = linked_commits(self.track.application.repository_id, self._concerned(freed, outcomes))
+        insert_changes(
+            NewChange(
+                self.found.brought[sha],
+                self.found.graph.facts(sha).id,
+                self.found.graph.facts(sha).started_at,
+                files_are_unknown=bool(path_of(self.track, self.found.brought[sha])) and files.get(sha) is None,
+            )
+            for sha, outcome in outcomes.items()
+            if outcome == Outcome.CHANGE and sha not in linked
         )
+        if linked:
+            self.regrouped = regroup(self.track, linked)
 
-    def _path(self, deployment: Deployment) -> str:
-        application = self.track.application
-        if application.monorepo_path_is_pinned or deployment.monorepo_path is None:
-            return application.monorepo_path
-        return deployment.monorepo_path
+    def _concerned(self, freed: list[int], brought: Iterable[str]) -> set[str]:
+        """Return the commits that have other marks than before, where they may be of pull requests."""
+        if not PullRequest.objects.filter(repository=self.track.application.repository_id).exists():
+            return set()
+        shas = set(brought)
+        for start in range(0, len(freed), _CHUNK):
+            ids = freed[start : start + _CHUNK]
+            shas.update(Commit.objects.filter(id__in=ids).values_list("sha", flat=True))
+        return shas
 
     def _files(self, shas: Iterable[str]) -> dict[str, str | None]:
         """Return the paths of each commit where a monorepo path makes them matter."""
-        ids = sorted(self.found.graph.facts(sha).id for sha in shas if self._path(self.found.brought[sha]))
+        ids = sorted(self.found.graph.facts(sha).id for sha in shas if path_of(self.track, self.found.brought[sha]))
         files: dict[str, str | None] = {}
         for start in range(0, len(ids), _CHUNK):
             rows = Commit.objects.filter(id__in=ids[start : start + _CHUNK])
@@ -166,24 +170,10 @@ class _Storage:
     def _outcome(self, sha: str, deployment: Deployment, files: dict[str, str | None]) -> Outcome:
         if self.found.graph.facts(sha).is_merge and not self.track.application.workspace.include_merge_commits:
             return Outcome.MERGE
-        path, touched = self._path(deployment), files.get(sha)
+        path, touched = path_of(self.track, deployment), files.get(sha)
         if path and touched is not None and not touches_path(touched.split("\n"), path):
             return Outcome.OUTSIDE_PATH
         return Outcome.CHANGE
-
-    def _change(self, sha: str, deployment: Deployment, files: dict[str, str | None]) -> tuple[object, ...]:
-        facts = self.found.graph.facts(sha)
-        seconds = None
-        if facts.authored_at is not None:
-            seconds = int((deployment.deployed_at - facts.authored_at).total_seconds())
-        return (
-            deployment.pk,
-            facts.id,
-            facts.authored_at,
-            None if seconds is None else max(0, seconds),
-            seconds is not None and seconds < 0,
-            bool(self._path(deployment)) and files.get(sha) is None,
-        )
 
     def _forget_gaps_of_the_robbed(self) -> None:
         """Leave to deployments that lost commits the gaps that the rest of their commits have."""
@@ -216,15 +206,9 @@ class _Storage:
             self.found.touched[deployment_id].history_is_complete = not shas
 
     def _store_deployments(self) -> None:
-        counts = dict(
-            Change.objects.filter(deployment__in=self.found.touched)
-            .values_list("deployment")
-            .annotate(number=Count("id"))
-            .values_list("deployment", "number")
-        )
-        for deployment in self.found.touched.values():
-            deployment.changes_count = counts.get(deployment.pk, 0)
-        update_rows(self.found.touched.values(), ["change_kind", "changes_count", "history_is_complete"])
+        others = Deployment.objects.filter(pk__in=self.regrouped - self.found.touched.keys())
+        count_changes([*self.found.touched.values(), *others])
+        update_rows(self.found.touched.values(), ["change_kind", "history_is_complete"])
         Deployment.objects.filter(pk__in=self.found.worked_out).update(lineage_pending=False)
 
     def _store_frontier(self) -> None:

@@ -7,23 +7,26 @@ from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from deployments.bulk import insert_rows
 from deployments.lineage import generation_of, order_parents_first
+from deployments.linking import pull_request_number
 from deployments.models import (
     ChangeKind,
     Commit,
     Deployment,
     HistoryGap,
     MissingParent,
+    PullRequest,
+    PullRequestCommit,
     Repository,
     ShippedCommit,
     Track,
 )
 
-# Hashes in one query: below the 32,766 variables that SQLite allows.
-_CHUNK = 10_000
+# Hashes in one query, which may use them several times: below the 32,766 variables that SQLite allows.
+_CHUNK = 5_000
 
 
 @dataclass(slots=True)
@@ -55,6 +58,7 @@ def record_commits(repository: Repository, reports: Sequence[CommitReport]) -> N
         _insert(repository, new)
         _complete(repository, [(known[sha], by_sha[sha]) for sha in known])
         _revisit(repository, [report.sha for report in new])
+        _mark_pull_requests(repository, by_sha.values())
 
 
 def _merged(reports: Sequence[CommitReport]) -> dict[str, CommitReport]:
@@ -142,7 +146,7 @@ def _generation(report: CommitReport, generations: dict[str, int]) -> int:
 
 _COLUMNS = (
     "repository", "sha", "parents", "parents_are_inferred", "generation",
-    "authored_at", "committed_at", "author", "message", "files",
+    "authored_at", "committed_at", "author", "message", "files", "pull_request_number",
 )  # fmt: skip
 
 
@@ -158,6 +162,7 @@ def _row(repository: Repository, report: CommitReport, generation: int) -> tuple
         report.author,
         report.message,
         None if report.files is None else "\n".join(report.files),
+        pull_request_number(report.message),
     )
 
 
@@ -270,7 +275,8 @@ def _complete(repository: Repository, pairs: list[tuple[Commit, CommitReport]]) 
         _derive_again(ShippedCommit.objects.filter(commit__in=[commit.pk for commit in detailed]))
     for commit, report in pairs:
         if report.message and not commit.message:
-            Commit.objects.filter(pk=commit.pk).update(message=report.message)
+            number = pull_request_number(report.message)
+            Commit.objects.filter(pk=commit.pk).update(message=report.message, pull_request_number=number)
 
 
 def _learns_parents(commit: Commit, report: CommitReport) -> bool:
@@ -328,6 +334,22 @@ def _revisit(repository: Repository, shas: list[str]) -> None:
     for chunk in _chunks(shas):
         gaps = HistoryGap.objects.filter(repository=repository, sha__in=chunk)
         _derive_again(gaps)
+
+
+def _mark_pull_requests(repository: Repository, reports: Iterable[CommitReport]) -> None:
+    """Mark the pull requests to which these commits belong, or may turn out to belong."""
+    known = PullRequest.objects.filter(repository=repository)
+    if not known.exists():
+        return
+    numbers: dict[str, int | None] = {report.sha: pull_request_number(report.message) for report in reports}
+    for chunk in _chunks(numbers):
+        named = {number for sha in chunk if (number := numbers[sha]) is not None}
+        known.filter(
+            Q(merge_commit_sha__in=chunk)
+            | Q(head_sha__in=chunk)
+            | Q(number__in=named)
+            | Q(pk__in=PullRequestCommit.objects.filter(repository=repository, sha__in=chunk).values("pull_request"))
+        ).update(changes_pending=True)
 
 
 def _compare_again(repository: Repository, missing: set[str]) -> None:

@@ -23,7 +23,7 @@ class CommitFacts:
 
     id: int
     is_merge: bool
-    authored_at: datetime.datetime | None
+    started_at: datetime.datetime | None  # the author date; of what is known from a push only, the one that has
 
 
 class TrackGraph:
@@ -117,17 +117,17 @@ class TrackGraph:
         return (
             Commit.objects.filter(repository_id=self._repository_id)
             .annotate(mark=mark, owner_id=F("mark__deployment_id"))
-            .values_list("id", "sha", "parents", "generation", "authored_at", "owner_id")
+            .values_list("id", "sha", "parents", "generation", "authored_at", "committed_at", "owner_id")
         )
 
     def _add(self, rows: Any) -> None:
         owned: list[tuple[str, int]] = []
-        for id_, sha, parents, generation, authored_at, owner_id in rows:
+        for id_, sha, parents, generation, authored_at, committed_at, owner_id in rows:
             if self._nodes.get(sha) is not None:
                 continue
             parent_shas = None if parents is None else tuple(parents.split())
             self._nodes[sha] = Node(sha, parent_shas, generation)
-            self._facts[sha] = CommitFacts(id_, len(parent_shas or ()) > 1, authored_at)
+            self._facts[sha] = CommitFacts(id_, len(parent_shas or ()) > 1, authored_at or committed_at)
             if owner_id is not None:
                 owned.append((sha, owner_id))
         unknown = {owner_id for _, owner_id in owned} - self._positions.keys()

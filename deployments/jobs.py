@@ -3,6 +3,7 @@
 import datetime
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,9 @@ from deployments.models.jobs import ENDED_STATUSES
 _BACKOFF_SECONDS = 2
 # A worker can die of anything; a job of which so many have died is what they died of.
 _MOST_WORKERS_LOST = 20
+# Of payloads held in memory by one worker; the first is taken whatever its size.
+_MOST_BYTES_AT_ONCE = 32 * 1024 * 1024
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _CHANGED_BY_STEPS = [
     "status", "attempt", "available_at", "finished_at", "claimed_by", "claimed_until", "error", "log", "deployment",
     "workers_lost",
@@ -39,10 +43,15 @@ class NewJob:
     type: str = JobType.DEPLOYMENT
     idempotency_key: str | None = None
     body_digest: str = ""
+    # What arrives with the same key again, from wherever, is the same job.
+    origin_key: str | None = None
+    event: str = ""
+    repository_name: str = ""
+    payload_bytes: int = 0
 
 
 def accept(workspace: Workspace, api_key: ApiKey | None, new: NewJob) -> Job:
-    """Store a job durably and return it, or the first job of the same idempotency key.
+    """Store a job durably and return it, or the first job of the same idempotency key or origin.
 
     Raises IdempotencyConflict, and DatabaseError where the job could not be stored.
     """
@@ -75,12 +84,18 @@ def _build(workspace: Workspace, api_key: ApiKey | None, new: NewJob) -> Job:
         payload=new.payload,
         idempotency_key=new.idempotency_key,
         body_digest=new.body_digest,
+        origin_key=new.origin_key,
+        event=new.event,
+        repository_name=new.repository_name,
+        payload_bytes=new.payload_bytes,
     )
     job.note("Accepted")
     return job
 
 
 def _first_of_key(job: Job) -> Job | IdempotencyConflict:
+    if job.origin_key is not None:
+        return _first_of_origin(job)
     if job.idempotency_key is None:
         job.save(force_insert=True)
         return job
@@ -98,6 +113,19 @@ def _first_of_key(job: Job) -> Job | IdempotencyConflict:
     )
     if first.body_digest != job.body_digest:
         return IdempotencyConflict(job.idempotency_key)
+    return first
+
+
+def _first_of_origin(job: Job) -> Job:
+    """Return the job that arrived first with this origin; one that failed is given another chance."""
+    first = Job.objects.for_lists().filter(workspace=job.workspace, origin_key=job.origin_key).first()
+    if first is None:  # deleted between the two
+        job.save(force_insert=True)
+        return job
+    first.workspace = job.workspace
+    if first.status == JobStatus.ERROR:
+        run_again(first)
+        first.refresh_from_db(fields=["status", "attempt", "error"])
     return first
 
 
@@ -121,10 +149,19 @@ def claim(limit: int) -> list[Job]:
 
 def _next_batch(now: datetime.datetime, limit: int) -> list[UUID]:
     """Return the ids of the jobs to take next: a job that a worker died of alone, or several that none died of."""
-    due = list(Job.objects.due(now).order_by("available_at", "id").values_list("id", "workers_lost")[:limit])
+    rows = Job.objects.due(now).order_by("available_at", "id")
+    due = list(rows.values_list("id", "workers_lost", "payload_bytes")[:limit])
     if due and due[0][1]:
         return [due[0][0]]
-    return [job_id for job_id, workers_lost in due if not workers_lost]
+    taken: list[UUID] = []
+    total = 0
+    for job_id, workers_lost, payload_bytes in due:
+        total += payload_bytes
+        if taken and total > _MOST_BYTES_AT_ONCE:
+            break
+        if not workers_lost:
+            taken.append(job_id)
+    return taken
 
 
 def hold(jobs: Iterable[Job]) -> list[Job]:
@@ -251,6 +288,17 @@ def _delete_in_chunks(rows: Any) -> int:
         rows.model.objects.filter(pk__in=ids).delete()
         total += len(ids)
     return total
+
+
+def storable(value: Any) -> Any:
+    """Return a JSON value with what no database keeps in a text replaced: null characters and lone surrogates."""
+    if isinstance(value, str):
+        return _UNSTORABLE.sub("\ufffd", value)
+    if isinstance(value, list):
+        return [storable(item) for item in value]
+    if isinstance(value, dict):
+        return {storable(name): storable(item) for name, item in value.items()}
+    return value
 
 
 def digest_of(body: object) -> str:

@@ -4,20 +4,35 @@ import itertools
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from uuid import UUID
 
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 
-from deployments import jobs
+from deployments import jobs, triggers
 from deployments.catalog import Catalog
 from deployments.changes import derive_changes, tracks_with_pending_work
-from deployments.models import Deployment, Job, JobStatus
+from deployments.github import events
+from deployments.models import Deployment, Job, JobStatus, JobType, Repository, Track
+from deployments.pull_requests import repositories_with_pending_pull_requests, work_out_pull_requests
 from deployments.recording import (
     DeploymentReport,
     hold_tracks,
     record_deployment,
     record_reported_commits,
 )
+
+
+@dataclass
+class _Touched:
+    """What a delivery of GitHub bears on."""
+
+    repository_id: int | None
+    tracks: set[int]
+
+
+Heard = dict[UUID, _Touched]
 
 logger = logging.getLogger(__name__)
 
@@ -50,6 +65,8 @@ def _let_others_write() -> None:
 
 def finish_pending_work() -> int:
     """Work out what a crash or a changed setting left to be worked out; return how many deployments."""
+    for repository_id in repositories_with_pending_pull_requests():
+        work_out_repository(repository_id)
     return sum(derive_changes(track_id) for track_id in tracks_with_pending_work())
 
 
@@ -59,9 +76,13 @@ def process(claimed: list[Job]) -> None:
     Each step is one short transaction over the batch. Where one job spoils a batch, each is tried by itself.
     A crash between the steps leaves jobs that are claimed for a while, and every step can be repeated.
     """
-    recorded = _in_batch_or_singly(claimed, _record)
+    webhooks = [job for job in claimed if job.type == JobType.GITHUB_WEBHOOK]
+    reports = [job for job in claimed if job.type != JobType.GITHUB_WEBHOOK]
+    heard: Heard = {}
+    recorded = _in_batch_or_singly(reports, _record)
+    recorded += _in_batch_or_singly(webhooks, lambda batch: _record_webhooks(batch, heard))
     _let_others_write()
-    derived = _derive(recorded)
+    derived = _derive(recorded, heard)
     _let_others_write()
     _in_batch_or_singly(derived, _complete)
 
@@ -82,17 +103,45 @@ def _in_batch_or_singly(batch: list[Job], step: Callable[[list[Job]], list[Job]]
 
 def _record(batch: list[Job]) -> list[Job]:
     held = jobs.hold(batch)
+    going_on = _not_stopped(held)
+    new = sorted((job for job in going_on if job.deployment_id is None), key=lambda job: (job.created_at, job.id))
+    for _, of_workspace in itertools.groupby(
+        sorted(new, key=lambda job: job.workspace_id), key=lambda job: job.workspace_id
+    ):
+        _record_in_workspace(list(of_workspace))
+    jobs.renew(held)
+    jobs.save(held)
+    return going_on
+
+
+def _not_stopped(held: list[Job]) -> list[Job]:
+    """End the jobs that were withdrawn, and return the others."""
     going_on = []
     for job in held:
         if job.stop_requested:
             jobs.end(job, JobStatus.STOPPED, "Stopped on request, before anything was recorded")
         else:
             going_on.append(job)
-    new = sorted((job for job in going_on if job.deployment_id is None), key=lambda job: (job.created_at, job.id))
-    for _, of_workspace in itertools.groupby(
-        sorted(new, key=lambda job: job.workspace_id), key=lambda job: job.workspace_id
-    ):
-        _record_in_workspace(list(of_workspace))
+    return going_on
+
+
+def _record_webhooks(batch: list[Job], heard: Heard) -> list[Job]:
+    """Record what GitHub delivered, each repository's one after another: so two workers never wait in a circle."""
+    held = jobs.hold(batch)
+    going_on = _not_stopped(held)
+    in_order = sorted(going_on, key=lambda job: (job.workspace_id, job.repository_name, job.created_at, job.id))
+    for _, of_workspace in itertools.groupby(in_order, key=lambda job: job.workspace_id):
+        jobs_ = list(of_workspace)
+        catalog = Catalog(jobs_[0].workspace)
+        for job in jobs_:
+            handled = events.handle(catalog, job.event, job.payload, job.created_at)
+            for line in handled.notes:
+                job.note(line)
+            if handled.deployments:
+                job.deployment = handled.deployments[0]
+            heard[job.id] = _Touched(
+                handled.repository.pk if handled.repository else None, {row.track_id for row in handled.deployments}
+            )
     jobs.renew(held)
     jobs.save(held)
     return going_on
@@ -109,21 +158,50 @@ def _record_in_workspace(new: list[Job]) -> None:
         job.note(recorded.outcome)
 
 
-def _derive(batch: list[Job]) -> list[Job]:
-    """Work out the changes of each track that jobs recorded deployments of; return the jobs that go on."""
-    of_track: dict[int, list[Job]] = {}
-    for job in batch:
-        assert job.deployment is not None
-        of_track.setdefault(job.deployment.track_id, []).append(job)
-    going_on = []
-    for track_id, concerned in of_track.items():
+def _derive(batch: list[Job], heard: Heard) -> list[Job]:
+    """Work out the changes of each track that jobs bear on; return the jobs that go on."""
+    touched = {job.id: heard.get(job.id) or _Touched(None, {_track_of(job)}) for job in batch}
+    failed: dict[UUID, Exception] = {}
+    for repository_id in sorted({found.repository_id for found in touched.values() if found.repository_id}):
+        concerned = [job for job in batch if touched[job.id].repository_id == repository_id]
+        try:
+            tracks = work_out_repository(repository_id)
+        except Exception as error:  # as above
+            failed.update((job.id, error) for job in concerned)
+            continue
+        for job in concerned:
+            touched[job.id].tracks |= tracks
+    for track_id in sorted({track_id for found in touched.values() for track_id in found.tracks}):
         try:
             derive_changes(track_id)
-            going_on += concerned
         except Exception as error:  # as above
-            for job in concerned:
-                _fail(job, error)
-    return going_on
+            failed.update((job.id, error) for job in batch if track_id in touched[job.id].tracks)
+    for job in batch:
+        if job.id in failed:
+            _fail(job, failed[job.id])
+    return [job for job in batch if job.id not in failed]
+
+
+def _track_of(job: Job) -> int:
+    assert job.deployment is not None, "a report was recorded"
+    return job.deployment.track_id
+
+
+def work_out_repository(repository_id: int) -> set[int]:
+    """Work out the pull requests of a repository, and what their merges deployed.
+
+    Returns the tracks of the repository on which something has still to be worked out.
+    """
+    if worked_out := work_out_pull_requests(repository_id):
+        with transaction.atomic():
+            repository = Repository.objects.select_related("workspace").get(pk=repository_id)
+            triggers.on_merges(Catalog(repository.workspace), worked_out)
+    tracks = Track.objects.filter(application__repository=repository_id)
+    pending = Deployment.objects.filter(track__in=tracks, lineage_pending=True)
+    return {
+        *tracks.filter(rebuild_pending=True).values_list("pk", flat=True),
+        *pending.values_list("track_id", flat=True),
+    }
 
 
 def _complete(batch: list[Job]) -> list[Job]:
@@ -134,7 +212,8 @@ def _complete(batch: list[Job]) -> list[Job]:
             jobs.end(job, JobStatus.STOPPED, "Stopped on request, after the deployment was recorded")
             continue
         job.error = ""
-        job.note(_in_words(deployments.get(job.deployment_id)))
+        if job.type != JobType.GITHUB_WEBHOOK or job.deployment_id:
+            job.note(_in_words(deployments.get(job.deployment_id)))
         jobs.end(job, JobStatus.COMPLETE, "Done")
     jobs.save(held)
     return held

@@ -15,12 +15,16 @@ from deployments.commits import CommitReport, record_commits
 from deployments.models import (
     Application,
     Deployment,
+    DeploymentOrigin,
     DeploymentState,
     DeploymentStatus,
     Repository,
     Track,
 )
 from deployments.models.deployments import UNFINISHED_STATES
+from deployments.origins import find_same, keep_own_origin, settle
+
+Source = Deployment.Source
 
 
 @dataclass(slots=True)
@@ -109,7 +113,7 @@ def record_deployment(
     report: DeploymentReport,
     *,
     reported_at: datetime.datetime,
-    source: str = Deployment.Source.API,
+    source: str = Source.API,
 ) -> Recorded:
     """Record a deployment, or the next status of one that is known. The caller holds a transaction.
 
@@ -118,12 +122,17 @@ def record_deployment(
     """
     track = _track(catalog, report)
     known = _find(track, report, reported_at)
+    if known is None and source == Source.API:
+        known = find_same(track, report.commit_sha, report.deployed_at or reported_at, source)
     if known is None:
         deployment = _create(track, report, reported_at, source)
         outcome = f"Recorded deployment {deployment.pk}"
-    else:
+    elif known.sources == [source]:
         deployment = known
         outcome = _update(deployment, report, reported_at)
+    else:
+        deployment = known
+        outcome = _join(deployment, report, reported_at, source)
     if report.monorepo_path is not None:
         _follow_monorepo_path(track.application, report.monorepo_path)
     return Recorded(deployment, outcome)
@@ -209,6 +218,7 @@ def _create(track: Track, report: DeploymentReport, reported_at: datetime.dateti
         deployed_at=report.deployed_at or reported_at,
         deployed_at_is_stated=report.deployed_at is not None,
         source=source,
+        sources=[source],
     )
     _add_status(deployment, report, reported_at)
     return deployment
@@ -225,14 +235,16 @@ def _add_status(deployment: Deployment, report: DeploymentReport, reported_at: d
     )
 
 
-def _update(deployment: Deployment, report: DeploymentReport, reported_at: datetime.datetime) -> str:
+def _update(
+    deployment: Deployment, report: DeploymentReport, reported_at: datetime.datetime, *, is_new_source: bool = False
+) -> str:
     for name in ("description", "author", "environment_url", "log_url"):
         if text := getattr(report, name):
             setattr(deployment, name, text)
     if report.monorepo_path is not None and report.monorepo_path != deployment.monorepo_path:
         deployment.monorepo_path = report.monorepo_path
         deployment.lineage_pending = True
-    if report.state == deployment.state:
+    if report.state == deployment.state and not is_new_source:
         outcome = f"Deployment {deployment.pk} is known already"
     else:
         _add_status(deployment, report, reported_at)
@@ -240,6 +252,30 @@ def _update(deployment: Deployment, report: DeploymentReport, reported_at: datet
         outcome = f"Deployment {deployment.pk} is now {deployment.state}"
     deployment.save()
     return outcome
+
+
+def _join(deployment: Deployment, report: DeploymentReport, reported_at: datetime.datetime, source: str) -> str:
+    """Add a report to a deployment that was heard of from elsewhere too."""
+    others = ", ".join(Source(other).label for other in deployment.sources if other != source)
+    keep_own_origin(deployment)
+    is_new_source = source not in deployment.sources
+    if is_new_source:
+        deployment.sources = [*deployment.sources, source]
+    outcome = _update(deployment, report, reported_at, is_new_source=is_new_source)
+    own, _ = DeploymentOrigin.objects.get_or_create(
+        application=deployment.application,
+        source=source,
+        external_id=f"deployment:{deployment.pk}",
+        defaults={"deployment": deployment, "version": report.version},
+    )
+    if report.state == DeploymentState.SUCCESS and own.reached_at is None:
+        own.reached_at = report.deployed_at or reported_at
+        own.reached_at_is_stated = report.deployed_at is not None
+    own.version = report.version
+    own.save()
+    settle(deployment)
+    deployment.save()
+    return f"{outcome}; heard of from {others} too"
 
 
 def _apply_statuses(deployment: Deployment, report: DeploymentReport, reported_at: datetime.datetime) -> None:

@@ -7,9 +7,9 @@ from django.db.models import QuerySet
 from rest_framework import serializers
 from rest_framework.request import Request
 
-from deployments.api.serializers import parse_date_time
 from deployments.models import ChangeKind, Deployment, DeploymentState
 from deployments.names import name_key
+from deployments.reports import parse_date_time
 
 _NAMES = {
     "app": "application__name_key",

@@ -8,7 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import ValidationError
 
-from deployments.api.serializers import parse_date_time
+from deployments.reports import parse_date_time
 
 
 class NewestFirst(CursorPagination):

@@ -118,13 +118,14 @@ def remember(request: Any, body: dict[str, Any]) -> None:
     if request.method in ("GET", "HEAD", "OPTIONS") and body["status"] != 401:
         return
     key = _key_of(request)
+    workspace = key.workspace if key else getattr(request._request, "refusing_workspace", None)
     try:
         limit = throttling.parse_limit(_REMEMBERED_LIMIT)
         who = f"key:{key.prefix}" if key else f"address:{address_of(request)}"
         if limit is None or throttling.take(limit, f"refused:{who}").granted == 0:
             return
         RefusedRequest.objects.create(
-            workspace=key.workspace if key else None,
+            workspace=workspace,
             key_prefix=key.prefix if key else "",
             address=address_of(request)[:64],
             method=request.method[:10],

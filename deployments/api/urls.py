@@ -3,7 +3,7 @@
 from django.contrib.auth.decorators import login_not_required
 from django.urls import path
 
-from deployments.api import hal, v1
+from deployments.api import github, hal, v1
 
 # What needs no log-in here needs an API key: see deployments.api.authentication.
 urlpatterns = [
@@ -15,6 +15,11 @@ urlpatterns = [
         ("v1/deployments/<int:id>/restore", v1.DeploymentRestore, "v1-deployment-restore"),
         ("v1/jobs", v1.Jobs, "v1-jobs"),
         ("api/workspaces/<uuid:workspace_id>/deployments", hal.WorkspaceDeployments, "workspace-deployments"),
+        (
+            "api/workspaces/<uuid:workspace_id>/deployments/github-webhook",
+            github.GithubWebhook,
+            "github-webhook",
+        ),
         ("api/jobs/<uuid:job_id>", hal.JobDetail, "job"),
         ("api/jobs/<uuid:job_id>/logs", hal.JobLogs, "job-logs"),
         ("api/jobs/<uuid:job_id>/stopped", hal.JobStopped, "job-stopped"),

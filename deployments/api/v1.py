@@ -16,10 +16,10 @@ from deployments.api.base import ApiView
 from deployments.api.filters import filter_deployments
 from deployments.api.pagination import NewestFirst
 from deployments.api.problems import field_errors, problem
-from deployments.api.serializers import parse_date_time, read_report
 from deployments.api.throttling import count_units, retry_after
 from deployments.jobs import IdempotencyConflict, NewJob
 from deployments.models import Deployment, Job, JobStatus, RefusedRequest, Scope
+from deployments.reports import parse_date_time, read_report
 from deployments.tasks import ring_bell
 
 _WRITE: list[str] = [Scope.DEPLOYMENTS_WRITE]

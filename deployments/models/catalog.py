@@ -22,13 +22,19 @@ class Repository(models.Model):
     default_branch_sha = models.CharField(
         max_length=64, blank=True, default="", help_text="The newest known commit of the default branch."
     )
+    # GitHub's id, by which it stays the same repository whatever it is called.
+    github_id = models.BigIntegerField("GitHub's id", null=True, blank=True, editable=False)
+    is_archived = models.BooleanField(default=False, editable=False)
+    # How late the event was that its name and the other facts are from.
+    facts_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
         verbose_name_plural = "repositories"
         ordering = ["full_name"]
         constraints = [
-            models.UniqueConstraint(fields=["workspace", "full_name_key"], name="one_repository_of_a_name")
+            models.UniqueConstraint(fields=["workspace", "full_name_key"], name="one_repository_of_a_name"),
+            models.UniqueConstraint(fields=["workspace", "github_id"], name="one_repository_of_a_github_id"),
         ]
 
     def __str__(self) -> str:
@@ -37,6 +43,20 @@ class Repository(models.Model):
     def save(self, *args: Any, **kwargs: Any) -> None:
         self.full_name_key = name_key(self.full_name)
         super().save(*args, **kwargs)
+
+
+class FormerName(models.Model):
+    """A name that a repository had before it was renamed or transferred: reports under it are still its own."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+")
+    repository = models.ForeignKey(Repository, on_delete=models.CASCADE, related_name="former_names")
+    full_name_key = models.CharField(max_length=KEY_LENGTH)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace", "full_name_key"], name="one_owner_of_a_name")]
+
+    def __str__(self) -> str:
+        return self.full_name_key
 
 
 class Application(models.Model):
@@ -81,6 +101,8 @@ class Environment(models.Model):
         blank=True,
         help_text="The metrics are about production unless another environment is chosen.",
     )
+    # A person chose; no name and no flag of a deployment changes that.
+    is_production_is_pinned = models.BooleanField(default=False, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:

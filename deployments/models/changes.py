@@ -4,6 +4,7 @@ from django.db import models
 
 from deployments.models.catalog import Repository, Track
 from deployments.models.deployments import Deployment
+from deployments.models.pull_requests import PullRequest
 
 
 class Commit(models.Model):
@@ -24,12 +25,19 @@ class Commit(models.Model):
     message = models.TextField(blank=True, default="")
     # The paths it touched, one a line. NULL where nobody told.
     files = models.TextField(null=True, blank=True)
+    # The number of the pull request that its message names.
+    pull_request_number = models.PositiveIntegerField(null=True, blank=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["repository", "sha"], name="one_commit_of_a_sha")]
         indexes = [
             # Walking a graph from the top down, a window at a time.
-            models.Index(fields=["repository", "-generation"], name="commit_generation")
+            models.Index(fields=["repository", "-generation"], name="commit_generation"),
+            models.Index(
+                fields=["repository", "pull_request_number"],
+                condition=models.Q(pull_request_number__isnull=False),
+                name="commit_of_pull_request",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -82,12 +90,24 @@ class ShippedCommit(models.Model):
 
 
 class Change(models.Model):
-    """What a deployment shipped: at the moment always a single commit."""
+    """What a deployment shipped: a pull request where one is known, else a single commit.
+
+    Of a pull request `commit` is the latest of its commits that the deployment brought. The stages add up to the
+    lead time; a single commit has none.
+    """
 
     deployment = models.ForeignKey(Deployment, on_delete=models.CASCADE, related_name="changes")
     commit = models.ForeignKey(Commit, on_delete=models.CASCADE, related_name="changes")
+    pull_request = models.ForeignKey(
+        PullRequest, null=True, blank=True, on_delete=models.SET_NULL, related_name="changes"
+    )
     started_at = models.DateTimeField(null=True, blank=True)
     lead_time_seconds = models.BigIntegerField(null=True, blank=True)
+    coding_seconds = models.BigIntegerField(null=True, blank=True)
+    draft_seconds = models.BigIntegerField(null=True, blank=True)
+    waiting_for_review_seconds = models.BigIntegerField(null=True, blank=True)
+    review_seconds = models.BigIntegerField(null=True, blank=True)
+    waiting_for_deployment_seconds = models.BigIntegerField(null=True, blank=True)
     # The change claims to have begun after it was deployed: its author's clock was ahead.
     clock_was_ahead = models.BooleanField(default=False)
     # It counts although nobody knows whether it touched the monorepo path.

@@ -21,9 +21,19 @@ class DeploymentState(models.TextChoices):
     FAILURE = "failure"
     ERROR = "error"
     INACTIVE = "inactive"
+    WAITING = "waiting"
 
 
-UNFINISHED_STATES = [DeploymentState.PENDING, DeploymentState.QUEUED, DeploymentState.IN_PROGRESS]
+# GitHub's webhooks tell it of deployments that wait for an approval; its API refuses it, and so does ours.
+REPORTABLE_STATES = [state for state in DeploymentState if state != DeploymentState.WAITING]
+
+
+UNFINISHED_STATES = [
+    DeploymentState.PENDING,
+    DeploymentState.QUEUED,
+    DeploymentState.IN_PROGRESS,
+    DeploymentState.WAITING,
+]
 
 
 class ChangeKind(models.TextChoices):
@@ -88,6 +98,12 @@ class Deployment(models.Model):
     class Source(models.TextChoices):
         API = "api", "API"
         GIT = "git", "Git clone"
+        GITHUB = "github", "GitHub deployment"
+        RELEASE = "release", "release"
+        TAG = "tag", "tag"
+        WORKFLOW = "workflow", "workflow run"
+        MERGE = "merge", "merged pull request"
+        PUSH = "push", "push"
 
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="deployments")
     track = models.ForeignKey(Track, on_delete=models.CASCADE, related_name="deployments")
@@ -110,6 +126,12 @@ class Deployment(models.Model):
     deployed_at = models.DateTimeField()
     deployed_at_is_stated = models.BooleanField(default=False, editable=False)
     source = models.CharField(max_length=10, choices=Source, default=Source.API, editable=False)
+    # All that it was heard of from. The first is not always the most telling one: see deployments.recording.
+    sources = models.JSONField(default=list, editable=False)
+    # As GitHub has them: what was asked to be deployed, and for how long the environment is meant to be there.
+    ref = models.CharField(max_length=255, blank=True, default="", editable=False)
+    task = models.CharField(max_length=255, blank=True, default="", editable=False)
+    is_transient = models.BooleanField(default=False, editable=False)
     archived_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
@@ -175,9 +197,13 @@ class DeploymentStatus(models.Model):
     environment_url = models.CharField(max_length=2000, blank=True, default="")
     log_url = models.CharField(max_length=2000, blank=True, default="")
     created_at = models.DateTimeField(default=timezone.now)
+    external_id = models.BigIntegerField(null=True, blank=True, help_text="GitHub's id of it.")
+    # Where GitHub says that the deployment now is; empty where it is where it was.
+    environment_name = models.CharField(max_length=255, blank=True, default="")
 
     class Meta:
         verbose_name_plural = "deployment statuses"
+        constraints = [models.UniqueConstraint(fields=["deployment", "external_id"], name="one_status_of_an_id")]
         ordering = ["-created_at", "-id"]
 
     def __str__(self) -> str:

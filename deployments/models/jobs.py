@@ -25,6 +25,8 @@ ENDED_STATUSES = [JobStatus.COMPLETE, JobStatus.ERROR, JobStatus.STOPPED]
 class JobType(models.TextChoices):
     DEPLOYMENT = "DEPLOYMENT", "reported deployment"
     WORKSPACE_DEPLOY = "WORKSPACE_DEPLOY", "workspace deployment"
+    GITHUB_WEBHOOK = "GITHUB_WEBHOOK", "GitHub webhook"
+    GITHUB_HISTORY = "GITHUB_HISTORY", "history from GitHub"
 
 
 class JobQuerySet(models.QuerySet["Job"]):
@@ -46,6 +48,12 @@ class Job(models.Model):
     type = models.CharField(max_length=20, choices=JobType, default=JobType.DEPLOYMENT)
     status = models.CharField(max_length=10, choices=JobStatus, default=JobStatus.QUEUED)
     payload = models.JSONField(help_text="What was reported, after validation.")
+    payload_bytes = models.PositiveIntegerField(default=0)
+    # Of GitHub's deliveries: what they are about.
+    event = models.CharField(max_length=100, blank=True, default="")
+    repository_name = models.CharField(max_length=255, blank=True, default="")
+    # What arrives with the same one again is the same job. Null where there is none.
+    origin_key = models.CharField(max_length=255, null=True)
     attempt = models.PositiveSmallIntegerField(default=0)
     max_attempts = models.PositiveSmallIntegerField(default=5)
     created_at = models.DateTimeField(default=timezone.now)
@@ -69,7 +77,8 @@ class Job(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["api_key", "idempotency_key"], name="one_job_of_an_idempotency_key")
+            models.UniqueConstraint(fields=["api_key", "idempotency_key"], name="one_job_of_an_idempotency_key"),
+            models.UniqueConstraint(fields=["workspace", "origin_key"], name="one_job_of_an_origin"),
         ]
         indexes = [
             # What to do next. Partial, so that it stays small however many jobs have ended.
@@ -78,6 +87,11 @@ class Job(models.Model):
             models.Index(fields=["claimed_by"], condition=Q(status="RUNNING"), name="job_running"),
             # Lists, newest first.
             models.Index(fields=["workspace", "-created_at"], name="job_newest"),
+            models.Index(
+                fields=["workspace", "repository_name", "-created_at"],
+                condition=Q(type="GITHUB_WEBHOOK"),
+                name="job_delivery",
+            ),
         ]
 
     def __str__(self) -> str:

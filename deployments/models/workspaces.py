@@ -53,6 +53,11 @@ class User(AbstractUser):
         return self.email
 
 
+def default_incident_labels() -> list[str]:
+    """Return the labels that make a GitHub issue an incident where nobody said otherwise."""
+    return ["incident"]
+
+
 class Workspace(models.Model):
     """A tenant: its own people, keys, repositories, applications, environments and time zone."""
 
@@ -72,6 +77,15 @@ class Workspace(models.Model):
     count_redeploys = models.BooleanField(
         default=False,
         help_text="Count a redeploy of the commit that already runs in the deployment frequency.",
+    )
+    leave_out_bots = models.BooleanField(
+        "leave out bots",
+        default=False,
+        help_text="Pull requests that bots opened, such as updates of dependencies, are no changes.",
+    )
+    incident_labels = models.JSONField(
+        default=default_incident_labels,
+        help_text="A GitHub issue with one of these labels is an incident.",
     )
     default_application = models.ForeignKey(
         "deployments.Application",

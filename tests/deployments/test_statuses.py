@@ -94,7 +94,7 @@ def test_inactive_is_said_of_the_latest_deployment_of_a_version(ci: Machine) -> 
 
 
 def test_every_state_can_be_reported(ci: Machine) -> None:
-    for number, state in enumerate(DeploymentState.values):
+    for number, state in enumerate(REPORTABLE_STATES):
         assert ci.deploy(state=state, version=f"v{number}").state == state
 
 

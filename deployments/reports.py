@@ -10,6 +10,7 @@ from rest_framework import serializers
 
 from deployments.commits import CommitReport
 from deployments.models import DeploymentState
+from deployments.models.deployments import REPORTABLE_STATES
 from deployments.names import normalise_monorepo_path, normalise_sha
 from deployments.recording import DeploymentReport
 
@@ -96,8 +97,8 @@ class State(Text):
 
     def to_internal_value(self, data: Any) -> str:
         text = super().to_internal_value(data)
-        if text not in DeploymentState.values:
-            choices = ", ".join(DeploymentState.values)
+        if text not in REPORTABLE_STATES:
+            choices = ", ".join(REPORTABLE_STATES)
             raise serializers.ValidationError(f"Must be one of {choices}.", code="invalid_choice")
         return text
 

@@ -1,0 +1,1 @@
+"""GitHub: what its events and its API say, in the words of the domain."""

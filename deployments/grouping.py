@@ -1,0 +1,260 @@
+"""Turns what deployments brought to a track into changes: a pull request where one is known, else a single commit.
+
+A change stands on its track once, at the first deployment that brought any of it, so changes follow from the marks of
+`ShippedCommit` and from what is known of pull requests, whatever of the two was told first.
+"""
+
+import datetime
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from django.db.models import Count
+
+from deployments.bulk import insert_rows, update_rows
+from deployments.lineage import touches_path
+from deployments.models import (
+    Change,
+    Commit,
+    Deployment,
+    PullRequest,
+    PullRequestCommit,
+    ShippedCommit,
+    Track,
+)
+from deployments.stages import Milestones, Stages, lead_time_seconds, ready_at, stages
+
+Outcome = ShippedCommit.Outcome
+_CHUNK = 5_000
+_COLUMNS = (
+    "deployment", "commit", "pull_request", "started_at", "lead_time_seconds", "coding_seconds", "draft_seconds",
+    "waiting_for_review_seconds", "review_seconds", "waiting_for_deployment_seconds", "clock_was_ahead",
+    "files_are_unknown",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class NewChange:
+    """A change as it is to be stored."""
+
+    deployment: Deployment
+    commit_id: int
+    started_at: datetime.datetime | None
+    files_are_unknown: bool
+    pull_request: PullRequest | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    commit_id: int
+    sha: str
+    generation: int
+    deployment_id: int
+    deployed_at: datetime.datetime
+    outcome: str
+    has_files: bool
+    started_at: datetime.datetime | None
+
+    @property
+    def position(self) -> tuple[datetime.datetime, int]:
+        return (self.deployed_at, self.deployment_id)
+
+
+def path_of(track: Track, deployment: Deployment) -> str:
+    """Return the directory whose commits count for a deployment; empty where all do."""
+    application = track.application
+    if application.monorepo_path_is_pinned or deployment.monorepo_path is None:
+        return application.monorepo_path
+    return deployment.monorepo_path
+
+
+def insert_changes(changes: Iterable[NewChange]) -> None:
+    """Store changes with their lead times and stages."""
+    insert_rows(Change, _COLUMNS, (_row(change) for change in changes))
+
+
+def _row(change: NewChange) -> tuple[object, ...]:
+    seconds = None
+    if change.started_at is not None:
+        seconds = lead_time_seconds(change.started_at, change.deployment.deployed_at)
+    spent = None if change.pull_request is None else stages_of(change.pull_request, change.deployment.deployed_at)
+    return (
+        change.deployment.pk,
+        change.commit_id,
+        change.pull_request and change.pull_request.pk,
+        change.started_at,
+        None if seconds is None else max(0, seconds),
+        spent and spent.coding,
+        spent and spent.draft,
+        spent and spent.waiting_for_review,
+        spent and spent.review,
+        spent and spent.waiting_for_deployment,
+        seconds is not None and seconds < 0,
+        change.files_are_unknown,
+    )
+
+
+def stages_of(pull_request: PullRequest, deployed_at: datetime.datetime) -> Stages:
+    """Return how long a pull request spent in each stage before it was deployed at a moment."""
+    times = [datetime.datetime.fromisoformat(text) for text in pull_request.ready_times]
+    was_draft = bool(times) if pull_request.opened_as_draft is None else pull_request.opened_as_draft
+    ready = ready_at(
+        pull_request.opened_at,
+        opened_as_draft=was_draft,
+        ready_times=times,
+        first_review_at=pull_request.first_review_at,
+    )
+    milestones = Milestones(
+        first_commit_at=pull_request.first_commit_at or pull_request.opened_at,
+        opened_at=pull_request.opened_at,
+        ready_at=ready,
+        first_review_at=pull_request.first_review_at,
+        merged_at=pull_request.merged_at,
+    )
+    return stages(milestones, deployed_at)
+
+
+def linked_commits(repository_id: int, shas: Collection[str]) -> set[str]:
+    """Return those of the commits that belong to a known pull request."""
+    return {link.sha for link in _links(repository_id, shas)}
+
+
+def _links(repository_id: int, shas: Collection[str]) -> list[PullRequestCommit]:
+    links: list[PullRequestCommit] = []
+    ordered = sorted(shas)
+    for start in range(0, len(ordered), _CHUNK):
+        links += PullRequestCommit.objects.filter(repository=repository_id, sha__in=ordered[start : start + _CHUNK])
+    return links
+
+
+def regroup(track: Track, shas: Collection[str]) -> set[int]:
+    """Store anew the changes that these commits are part of, and return the deployments that concerns.
+
+    The caller holds the track.
+    """
+    repository_id = track.application.repository_id
+    concerned = {link.pull_request_id for link in _links(repository_id, shas)}
+    own = PullRequestCommit.objects.filter(pull_request__in=concerned)
+    everything = {*shas, *own.values_list("sha", flat=True)}
+    links = _links(repository_id, everything)  # of others too that share commits with them
+    pull_requests = PullRequest.objects.in_bulk({link.pull_request_id for link in links})
+    owner = _owners(links, pull_requests)
+    marks = _marks(track, everything)
+    robbed = _delete_changes(track, marks)
+    of_owner: dict[int | None, list[_Mark]] = defaultdict(list)
+    for mark in marks:
+        if mark.outcome != Outcome.BASELINE:
+            of_owner[owner.get(mark.sha)].append(mark)
+    deployments = Deployment.objects.in_bulk({mark.deployment_id for mark in marks})
+    new: list[NewChange] = []
+    for number, group in of_owner.items():
+        if number is None:
+            new += (_single(track, mark, deployments) for mark in group if mark.outcome == Outcome.CHANGE)
+        elif (change := _grouped(track, pull_requests[number], group, deployments)) is not None:
+            new.append(change)
+    insert_changes(new)
+    return robbed | {change.deployment.pk for change in new}
+
+
+def _owners(links: list[PullRequestCommit], pull_requests: dict[int, PullRequest]) -> dict[str, int]:
+    """Return for each commit its pull request: of several the one that was merged first."""
+    owner: dict[str, int] = {}
+    for link in sorted(links, key=lambda link: _precedence(pull_requests[link.pull_request_id])):
+        owner.setdefault(link.sha, link.pull_request_id)
+    return owner
+
+
+def _precedence(pull_request: PullRequest) -> tuple[bool, float, int]:
+    merged_at = pull_request.merged_at
+    return (merged_at is None, merged_at.timestamp() if merged_at else 0.0, pull_request.number)
+
+
+def _marks(track: Track, shas: Collection[str]) -> list[_Mark]:
+    marks: list[_Mark] = []
+    ordered = sorted(shas)
+    for start in range(0, len(ordered), _CHUNK):
+        rows = ShippedCommit.objects.filter(
+            track=track,
+            commit__repository=track.application.repository_id,
+            commit__sha__in=ordered[start : start + _CHUNK],
+        ).select_related("commit", "deployment")
+        for row in rows.only(
+            "outcome", "commit__sha", "commit__generation", "commit__files", "commit__authored_at",
+            "commit__committed_at", "deployment__deployed_at",
+        ):  # fmt: skip
+            commit = row.commit
+            marks.append(
+                _Mark(
+                    commit.pk, commit.sha, commit.generation, row.deployment_id, row.deployment.deployed_at,
+                    row.outcome, commit.files is not None, commit.authored_at or commit.committed_at,
+                )
+            )  # fmt: skip
+    return marks
+
+
+def _delete_changes(track: Track, marks: list[_Mark]) -> set[int]:
+    """Delete the changes that these commits are on the track, and return whose they were."""
+    robbed: set[int] = set()
+    ids = sorted(mark.commit_id for mark in marks)
+    for start in range(0, len(ids), _CHUNK):
+        rows = Change.objects.filter(deployment__track=track, commit__in=ids[start : start + _CHUNK])
+        robbed.update(rows.values_list("deployment_id", flat=True))
+        rows.delete()
+    return robbed
+
+
+def _single(track: Track, mark: _Mark, deployments: dict[int, Deployment]) -> NewChange:
+    deployment = deployments[mark.deployment_id]
+    return NewChange(
+        deployment,
+        mark.commit_id,
+        mark.started_at,
+        files_are_unknown=bool(path_of(track, deployment)) and not mark.has_files,
+    )
+
+
+def _grouped(
+    track: Track, pull_request: PullRequest, marks: list[_Mark], deployments: dict[int, Deployment]
+) -> NewChange | None:
+    """Return the change that a pull request is on the track, if it is one there."""
+    if pull_request.author_is_bot and track.application.workspace.leave_out_bots:
+        return None
+    counting = [mark for mark in marks if mark.outcome == Outcome.CHANGE]
+    if not counting and all(mark.outcome == Outcome.MERGE for mark in marks):
+        # The merge commit is all that is known of it.
+        counting = [mark for mark in marks if _may_touch(track, mark, deployments[mark.deployment_id])]
+    if not counting:
+        return None
+    first = min(mark.position for mark in counting)
+    brought = [mark for mark in marks if mark.position == first]
+    deployment = deployments[first[1]]
+    latest = max(brought, key=lambda mark: (mark.generation, mark.sha))
+    has_path = bool(path_of(track, deployment))
+    return NewChange(
+        deployment,
+        latest.commit_id,
+        pull_request.first_commit_at or pull_request.opened_at,
+        files_are_unknown=has_path and not any(mark.has_files for mark in counting if mark.position == first),
+        pull_request=pull_request,
+    )
+
+
+def _may_touch(track: Track, mark: _Mark, deployment: Deployment) -> bool:
+    path = path_of(track, deployment)
+    if not path:
+        return True
+    files = Commit.objects.values_list("files", flat=True).get(pk=mark.commit_id)
+    return not files or touches_path(files.split("\n"), path)
+
+
+def count_changes(deployments: Collection[Deployment]) -> None:
+    """Store on each deployment how many changes it shipped."""
+    counts = dict(
+        Change.objects.filter(deployment__in=deployments)
+        .values_list("deployment")
+        .annotate(number=Count("id"))
+        .values_list("deployment", "number")
+    )
+    for deployment in deployments:
+        deployment.changes_count = counts.get(deployment.pk, 0)
+    update_rows(deployments, ["changes_count"])

@@ -1,0 +1,51 @@
+"""Incidents: production was disturbed, from one moment until another."""
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from deployments.models.catalog import Application, Environment, Repository
+from deployments.models.workspaces import Workspace
+
+
+class Incident(models.Model):
+    """Something that went wrong in production, as a person or a GitHub issue says."""
+
+    class Source(models.TextChoices):
+        GITHUB = "github", "GitHub issue"
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="incidents")
+    repository = models.ForeignKey(
+        Repository, null=True, blank=True, on_delete=models.SET_NULL, related_name="incidents"
+    )
+    application = models.ForeignKey(
+        Application, null=True, blank=True, on_delete=models.SET_NULL, related_name="incidents"
+    )
+    environment = models.ForeignKey(
+        Environment, null=True, blank=True, on_delete=models.SET_NULL, related_name="incidents"
+    )
+    title = models.CharField(max_length=500)
+    url = models.CharField(max_length=2000, blank=True, default="")
+    started_at = models.DateTimeField()
+    resolved_at = models.DateTimeField(null=True, blank=True)
+    source = models.CharField(max_length=10, choices=Source, default=Source.GITHUB, editable=False)
+    external_id = models.CharField(max_length=100, blank=True, default="", editable=False)
+    # How late the event was that the facts are from. An issue that has lost its label is no incident any more.
+    facts_at = models.DateTimeField(default=timezone.now, editable=False)
+    facts_rank = models.PositiveSmallIntegerField(default=0, editable=False)
+    is_withdrawn = models.BooleanField(default=False, editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering = ["-started_at", "-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["workspace", "source", "external_id"],
+                condition=~Q(external_id=""),
+                name="one_incident_of_an_issue",
+            )
+        ]
+        indexes = [models.Index(fields=["workspace", "-started_at"], name="incident_newest")]
+
+    def __str__(self) -> str:
+        return self.title
