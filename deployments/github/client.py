@@ -442,7 +442,7 @@ def _app_bearer(auth: AppAuth) -> _Bearer:
     claims = {"iat": issued, "exp": issued + 600, "iss": str(auth.app_id)}
     try:
         return _Bearer(jwt.encode(claims, auth.private_key, algorithm="RS256"))
-    except (ValueError, TypeError, jwt.PyJWTError, UnsupportedAlgorithm):
+    except (ValueError, TypeError, AttributeError, jwt.PyJWTError, UnsupportedAlgorithm):  # a public key cannot sign
         raise NotAllowed("The private key of the GitHub App is no RSA key in PEM format") from None
 
 
