@@ -57,6 +57,15 @@ class Catalog:
             )
         return self._applications[key]
 
+    def default_application(self, repository: Repository, short_name: str) -> Application:
+        """Return the application that is called like the repository, and goes on to be when that is renamed."""
+        default = repository.applications.filter(is_default=True).first()
+        if default is None:
+            default = self.application(repository, short_name)
+            default.is_default = True
+            default.save(update_fields=["is_default"])
+        return default
+
     def environment(self, name: str) -> Environment:
         """Return the environment of this name; a new one is production where its name says so."""
         key = name_key(name)

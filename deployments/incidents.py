@@ -4,7 +4,7 @@ import datetime
 from dataclasses import dataclass
 
 from deployments.models import Incident, Repository
-from deployments.names import name_key
+from deployments.names import name_key, order_within_second
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,7 @@ def record_issue(repository: Repository, facts: IssueFacts) -> Incident | None:
     """
     workspace = repository.workspace
     wanted = {name_key(label) for label in workspace.incident_labels}
+    order = order_within_second(facts.rank, facts)
     is_incident = not facts.is_gone and any(name_key(label) in wanted for label in facts.labels)
     rows = Incident.objects.select_for_update().filter(workspace=workspace, source=Incident.Source.GITHUB)
     incident = rows.filter(external_id=str(facts.github_id)).first()
@@ -42,14 +43,13 @@ def record_issue(repository: Repository, facts: IssueFacts) -> Incident | None:
             external_id=str(facts.github_id),
             started_at=facts.opened_at,
             facts_at=facts.told_at,
-            facts_rank=0,
         )
-    elif (facts.told_at, facts.rank) < (incident.facts_at, incident.facts_rank):
+    elif (facts.told_at, order) < (incident.facts_at, incident.facts_order):
         return incident
     incident.repository = repository
     incident.title, incident.url = facts.title[:500], facts.url[:2000]
     incident.started_at, incident.resolved_at = facts.opened_at, facts.closed_at
-    incident.facts_at, incident.facts_rank = facts.told_at, facts.rank
+    incident.facts_at, incident.facts_order = facts.told_at, order
     incident.is_withdrawn = not is_incident
     incident.save()
     return incident

@@ -1,5 +1,6 @@
 """How the names that people give to things are compared and read. Plain functions over text."""
 
+import hashlib
 import re
 import unicodedata
 
@@ -15,6 +16,11 @@ _NOT_PRODUCTION_WORDS = {
 def name_key(name: str) -> str:
     """Return what two spellings of one name have in common: case and surrounding space do not tell them apart."""
     return unicodedata.normalize("NFC", name.strip()).casefold()
+
+
+def order_within_second(rank: int, facts: object) -> str:
+    """Return what puts events of one second into an order, whichever arrived first: their rank, their content."""
+    return f"{rank:02}-{hashlib.sha256(repr(facts).encode()).hexdigest()[:32]}"
 
 
 def is_production_name(name: str) -> bool:

@@ -20,6 +20,7 @@ from deployments.models import (
     ShippedCommit,
     Track,
 )
+from deployments.names import order_within_second
 
 _BATCH = 100
 _CHUNK = 5_000
@@ -74,9 +75,11 @@ def record_pull_request(repository: Repository, facts: PullRequestFacts) -> Pull
     row, _ = rows.get_or_create(
         repository=repository,
         number=facts.number,
-        defaults={"opened_at": facts.opened_at, "facts_at": facts.told_at, "facts_rank": 0},
+        defaults={"opened_at": facts.opened_at, "facts_at": facts.told_at},
     )
-    if (facts.told_at, facts.rank) >= (row.facts_at, row.facts_rank):
+    order = order_within_second(facts.rank, facts)
+    if (facts.told_at, order) >= (row.facts_at, row.facts_order):
+        row.facts_at, row.facts_order = facts.told_at, order
         _apply_latest(row, facts)
     _apply_lasting(row, facts)
     row.changes_pending = True
@@ -86,14 +89,14 @@ def record_pull_request(repository: Repository, facts: PullRequestFacts) -> Pull
 
 def _apply_latest(row: PullRequest, facts: PullRequestFacts) -> None:
     """Take over what may change again, from the latest event that told it."""
-    row.facts_at, row.facts_rank = facts.told_at, facts.rank
     for name in ("title", "url", "author", "head_ref", "base_ref", "head_sha"):
         if value := getattr(facts, name):
             setattr(row, name, value)
-    for name in ("is_draft", "labels", "commits_count"):
-        if (value := getattr(facts, name)) is not None:
-            setattr(row, name, list(value) if name == "labels" else value)
-    row.author_is_bot = row.author_is_bot or facts.author_is_bot
+    if facts.is_draft is not None:
+        row.is_draft = facts.is_draft
+    if facts.labels is not None:
+        row.labels = list(facts.labels)
+    row.author_is_bot = facts.author_is_bot
     row.head_is_elsewhere = facts.head_is_elsewhere
     row.closed_at = facts.closed_at
     if row.merged_at is None:
@@ -105,6 +108,9 @@ def _apply_lasting(row: PullRequest, facts: PullRequestFacts) -> None:
     row.opened_at = min(row.opened_at, facts.opened_at)
     shas = {*row.head_shas, facts.head_sha, *facts.other_head_shas} - {""}
     row.head_shas = sorted(shas)
+    counted_at = row.commits_counted_at or facts.told_at
+    if facts.commits_count is not None and facts.told_at >= counted_at:  # events of reviews do not tell it
+        row.commits_count, row.commits_counted_at = facts.commits_count, facts.told_at
     if facts.ready_at is not None:
         row.ready_times = sorted({*row.ready_times, facts.ready_at.isoformat()})
     if facts.opened_as_draft is not None:

@@ -110,6 +110,10 @@ def _rename(repository: Repository, facts: RepositoryFacts) -> None:
     FormerName.objects.filter(workspace=repository.workspace, full_name_key=key).delete()
     repository.full_name = facts.full_name
     repository.save(update_fields=["full_name", "full_name_key"])
+    default = repository.applications.filter(is_default=True).first()
+    if default is not None and not repository.applications.filter(name_key=name_key(repository.short_name)).exists():
+        default.name = repository.short_name
+        default.save(update_fields=["name", "name_key"])
     if "(GitHub id " not in former:
         _lead_here(repository, former)
 
@@ -151,8 +155,8 @@ def merge(kept: Repository, other: Repository) -> None:
 def _move_application(kept: Repository, application: Application) -> None:
     same = kept.applications.filter(name_key=application.name_key).first()
     if same is None:
-        application.repository = kept
-        application.save(update_fields=["repository"])
+        application.repository, application.is_default = kept, False
+        application.save(update_fields=["repository", "is_default"])
         return
     for track in application.tracks.all():
         mine, _ = Track.objects.get_or_create(application=same, environment_id=track.environment_id)

@@ -175,20 +175,22 @@ def _merge_concerns(application: Application, row: PullRequest) -> bool:
     return _concerns(application, list(row.commits.values_list("sha", flat=True)))
 
 
-def of_github_deployment(repository: Repository, environment: str, app: str) -> "list[tuple[Application | str, str]]":
-    """Return for what GitHub's deployment to an environment is one: applications, or names, with environments.
+def of_github_deployment(
+    catalog: Catalog, repository: Repository, environment: str, *, app: str, short_name: str
+) -> list[tuple[Application, str]]:
+    """Return for what GitHub's deployment to an environment is one: applications, with names of environments.
 
     An application that the deployment names itself comes first, then those with a trigger for the environment, then
     the one that is called like the repository. Where applications have such triggers and none of them waits for this
     environment, the deployment is of nothing that is watched.
     """
     if app:
-        return [(app, environment)]
+        return [(catalog.application(repository, app), environment)]
     triggers = _triggers(repository, Kind.GITHUB_DEPLOYMENT)
     if triggers:
         found = [trigger for trigger in triggers if matches(name_key(trigger.pattern), name_key(environment))]
         return [(trigger.application, trigger.environment.name) for trigger in found]
-    return [(repository.full_name.rpartition("/")[2], environment)]
+    return [(catalog.default_application(repository, short_name), environment)]
 
 
 def _report(

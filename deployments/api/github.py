@@ -7,7 +7,7 @@ from uuid import UUID
 from django.conf import settings
 from django.http import Http404
 from django.utils import timezone
-from rest_framework.exceptions import NotAuthenticated, ParseError
+from rest_framework.exceptions import APIException, ParseError
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -29,7 +29,11 @@ _NO_SECRET = "no delivery is signed with this, whatever it says"  # noqa: S105
 _MOST_NAME_LENGTH = 255
 
 
-class _NotSigned(NotAuthenticated):
+class _NotSigned(APIException):
+    """Answers 401: no API key is asked for here, so it is none of the errors of authentication classes."""
+
+    status_code = 401
+    default_code = "not_signed"
     auth_header = 'Signature realm="slipway", header="X-Hub-Signature-256"'
 
 
@@ -58,7 +62,7 @@ class GithubWebhook(APIView):
 
 
 def _authenticate(request: Request, workspace_id: UUID, body: bytes) -> Workspace:
-    """Return the workspace with whose secret the body was signed. Raises Http404 and NotAuthenticated."""
+    """Return the workspace with whose secret the body was signed. Raises Http404 and _NotSigned."""
     rows = list(DeploymentSecret.objects.usable(timezone.now()).filter(workspace_id=workspace_id)[:10])
     workspace = Workspace.objects.filter(pk=workspace_id).first()
     secrets = [row.secret for row in rows] or [_NO_SECRET]

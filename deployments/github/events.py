@@ -13,7 +13,7 @@ from deployments.catalog import Catalog
 from deployments.github import payloads
 from deployments.github.payloads import Payload, Unreadable, part, text
 from deployments.incidents import record_issue
-from deployments.models import Application, Deployment, Release, Repository
+from deployments.models import Deployment, Release, Repository
 from deployments.origins import OriginReport, StatusReport, record_origin
 from deployments.pull_requests import record_pull_request, record_review
 from deployments.pushes import record_push
@@ -102,16 +102,14 @@ def _deployment(event: _Event) -> None:
         raise Unreadable("The event has no id, sha or environment of a deployment.")
     status = payloads.status_report(part(event.payload, "deployment_status"))
     fields = payloads.own_fields(deployment)
-    for application, where in triggers.of_github_deployment(event.repository, environment, fields.get("app", "")):
-        app = (
-            application
-            if isinstance(application, Application)
-            else event.catalog.application(event.repository, application)
-        )
+    short_name = text(part(event.payload, "repository"), "full_name").rpartition("/")[2]
+    for application, where in triggers.of_github_deployment(
+        event.catalog, event.repository, environment, app=fields.get("app", ""), short_name=short_name
+    ):
         report = OriginReport(
             source=Deployment.Source.GITHUB,
             external_id=str(github_id),
-            application=app,
+            application=application,
             environment=where,
             version=payloads.version_of(deployment),
             commit_sha=sha,

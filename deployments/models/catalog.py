@@ -44,6 +44,11 @@ class Repository(models.Model):
         self.full_name_key = name_key(self.full_name)
         super().save(*args, **kwargs)
 
+    @property
+    def short_name(self) -> str:
+        """The name without its owner."""
+        return self.full_name.rpartition("/")[2]
+
 
 class FormerName(models.Model):
     """A name that a repository had before it was renamed or transferred: reports under it are still its own."""
@@ -76,11 +81,18 @@ class Application(models.Model):
     monorepo_path_is_pinned = models.BooleanField(
         "keep this path", default=False, help_text="Use this path whatever path a deployment reports."
     )
+    # What GitHub's deployments are of that name no application. It is called like the repository.
+    is_default = models.BooleanField(default=False, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
         ordering = ["name"]
-        constraints = [models.UniqueConstraint(fields=["repository", "name_key"], name="one_application_of_a_name")]
+        constraints = [
+            models.UniqueConstraint(fields=["repository", "name_key"], name="one_application_of_a_name"),
+            models.UniqueConstraint(
+                fields=["repository"], condition=models.Q(is_default=True), name="one_default_application"
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name

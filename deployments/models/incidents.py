@@ -32,7 +32,7 @@ class Incident(models.Model):
     external_id = models.CharField(max_length=100, blank=True, default="", editable=False)
     # How late the event was that the facts are from. An issue that has lost its label is no incident any more.
     facts_at = models.DateTimeField(default=timezone.now, editable=False)
-    facts_rank = models.PositiveSmallIntegerField(default=0, editable=False)
+    facts_order = models.CharField(max_length=40, default="", editable=False)
     is_withdrawn = models.BooleanField(default=False, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 

@@ -40,9 +40,10 @@ class PullRequest(models.Model):
     opened_as_draft = models.BooleanField(null=True)
     merged_at = models.DateTimeField(null=True)
     closed_at = models.DateTimeField(null=True)
-    # How late the event was that the facts are from, and its rank among those of the same second.
+    # How late the event was that the facts are from, and its place among those of the same second.
     facts_at = models.DateTimeField()
-    facts_rank = models.PositiveSmallIntegerField(default=0)
+    facts_order = models.CharField(max_length=40, default="")
+    commits_counted_at = models.DateTimeField(null=True)
     commits_are_stated = models.BooleanField(default=False, help_text="GitHub's API listed its commits.")
 
     # Worked out by deployments.pull_requests, never entered.

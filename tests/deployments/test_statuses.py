@@ -5,7 +5,8 @@ import datetime as dt
 import pytest
 import time_machine
 
-from deployments.models import Deployment, DeploymentState, Job
+from deployments.models import Deployment, Job
+from deployments.models.deployments import REPORTABLE_STATES
 from deployments.processing import process_due_jobs
 from tests.factories import NOON
 from tests.machines import Machine

@@ -3,7 +3,9 @@
 import pytest
 
 from deployments.models import Workspace
+from tests.factories import make_key
 from tests.github.hooks import Github, Repo
+from tests.machines import Machine
 
 
 @pytest.fixture
@@ -15,3 +17,9 @@ def github(workspace: Workspace) -> Github:
 @pytest.fixture
 def repo() -> Repo:
     return Repo()
+
+
+@pytest.fixture
+def ci(workspace: Workspace) -> Machine:
+    """A CI script with a key of the workspace."""
+    return Machine(make_key(workspace))
