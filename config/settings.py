@@ -180,6 +180,9 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 # Its own for each installation, so that two of them on one broker do not take one another's messages.
 CELERY_TASK_DEFAULT_QUEUE = f"slipway-{hashlib.sha256(SECRET_KEY.encode()).hexdigest()[:12]}"
+# Asking GitHub may take long, so a worker of its own does it: nothing that was reported waits behind it.
+GITHUB_QUEUE = f"{CELERY_TASK_DEFAULT_QUEUE}-github"
+CELERY_TASK_ROUTES = {"deployments.tasks.ask_github": {"queue": GITHUB_QUEUE}}
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
 CELERY_BEAT_MAX_LOOP_INTERVAL = 1
@@ -187,6 +190,7 @@ CELERY_BEAT_SCHEDULE = {
     # What no bell announced, or what a crash left, is found within this many seconds. A sweep that is not
     # run in time is dropped, so that sweeps never pile up behind long work.
     "sweep": {"task": "deployments.tasks.sweep", "schedule": 1.0, "options": {"expires": 1.0}},
+    "ask-github": {"task": "deployments.tasks.ask_github", "schedule": 10.0, "options": {"expires": 10.0}},
     "prune": {"task": "deployments.tasks.prune", "schedule": 3600.0, "options": {"expires": 3600.0}},
 }
 

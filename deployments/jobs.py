@@ -16,12 +16,14 @@ from uuid_utils.compat import uuid7
 
 from deployments.bulk import update_rows
 from deployments.models import ApiKey, Job, JobStatus, JobType, RefusedRequest, Workspace
-from deployments.models.jobs import ENDED_STATUSES
+from deployments.models.jobs import ENDED_STATUSES, JobQuerySet
 
 # The first retry comes after 2 seconds, then after 4, 8, 16.
 _BACKOFF_SECONDS = 2
 # A worker can die of anything; a job of which so many have died is what they died of.
 _MOST_WORKERS_LOST = 20
+# Between two signs of life of a job that asks GitHub, whose answers are waited for and asked for again.
+_ASKING_SECONDS = 300
 # Of payloads held in memory by one worker; the first is taken whatever its size.
 _MOST_BYTES_AT_ONCE = 32 * 1024 * 1024
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
@@ -129,27 +131,35 @@ def _first_of_origin(job: Job) -> Job:
     return first
 
 
-def claim(limit: int) -> list[Job]:
-    """Take up to `limit` jobs that are due, the oldest first. No two workers ever take the same."""
+def claim(limit: int, *, asking_github: bool = False) -> list[Job]:
+    """Take up to `limit` jobs that are due, the oldest first. No two workers ever take the same.
+
+    Jobs that ask GitHub are taken apart from all others, by a worker of their own: an answer may take long.
+    """
     now = timezone.now()
     token = uuid7()
-    due = _next_batch(now, limit)
+    due = _next_batch(Job.objects.due(now).asking_github(asking_github), limit)
     if not due:
         return []
     # The status is asked again: where two workers chose the same rows, the second one's UPDATE finds none.
     Job.objects.filter(id__in=due, status=JobStatus.QUEUED).update(
         status=JobStatus.RUNNING,
         claimed_by=token,
-        claimed_until=now + datetime.timedelta(seconds=settings.SLIPWAY_JOB_CLAIM_SECONDS),
+        claimed_until=now + _claim_time(asking_github),
         started_at=now,
     )
     claimed = Job.objects.filter(claimed_by=token, status=JobStatus.RUNNING).select_related("workspace")
     return list(claimed.order_by("created_at", "id"))
 
 
-def _next_batch(now: datetime.datetime, limit: int) -> list[UUID]:
+def _claim_time(asking_github: bool) -> datetime.timedelta:
+    seconds = _ASKING_SECONDS if asking_github else settings.SLIPWAY_JOB_CLAIM_SECONDS
+    return datetime.timedelta(seconds=seconds)
+
+
+def _next_batch(due_jobs: JobQuerySet, limit: int) -> list[UUID]:
     """Return the ids of the jobs to take next: a job that a worker died of alone, or several that none died of."""
-    rows = Job.objects.due(now).order_by("available_at", "id")
+    rows = due_jobs.order_by("available_at", "id")
     due = list(rows.values_list("id", "workers_lost", "payload_bytes")[:limit])
     if due and due[0][1]:
         return [due[0][0]]
@@ -176,9 +186,9 @@ def hold(jobs: Iterable[Job]) -> list[Job]:
 
 def renew(jobs: Iterable[Job]) -> None:
     """Say that the worker is still alive. The caller holds the jobs."""
-    until = timezone.now() + datetime.timedelta(seconds=settings.SLIPWAY_JOB_CLAIM_SECONDS)
+    now = timezone.now()
     for job in jobs:
-        job.claimed_until = until
+        job.claimed_until = now + _claim_time(job.type == JobType.GITHUB_HISTORY)
 
 
 def end(job: Job, status: JobStatus, line: str) -> None:
@@ -201,6 +211,14 @@ def fail(job: Job, reason: str) -> None:
     job.available_at = timezone.now() + datetime.timedelta(seconds=delay)
     job.claimed_by = job.claimed_until = None
     job.note(f"Attempt {job.attempt} of {job.max_attempts} failed, next in {delay} s: {reason}")
+
+
+def put_off(job: Job, until: datetime.datetime, reason: str) -> None:
+    """Put a held job back until a moment, without counting that as an attempt. The caller saves."""
+    job.status = JobStatus.QUEUED
+    job.available_at = until
+    job.claimed_by = job.claimed_until = None
+    job.note(f"Goes on at {until:%Y-%m-%d %H:%M:%S} UTC: {reason}")
 
 
 def save(jobs: Sequence[Job]) -> None:

@@ -9,12 +9,14 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
+from django.db.models import Q
 
 from deployments import jobs, triggers
 from deployments.catalog import Catalog
 from deployments.changes import derive_changes, tracks_with_pending_work
-from deployments.github import events
-from deployments.models import Deployment, Job, JobStatus, JobType, Repository, Track
+from deployments.github import events, history
+from deployments.github.client import GithubError
+from deployments.models import Deployment, GithubConnection, Job, JobStatus, JobType, Repository, Track
 from deployments.pull_requests import repositories_with_pending_pull_requests, work_out_pull_requests
 from deployments.recording import (
     DeploymentReport,
@@ -63,6 +65,12 @@ def _let_others_write() -> None:
         time.sleep(_SQLITE_GAP_SECONDS)
 
 
+def work_out_everything(repository_id: int) -> None:
+    """Work out all that is pending in a repository."""
+    for track_id in sorted(work_out_repository(repository_id)):
+        derive_changes(track_id)
+
+
 def finish_pending_work() -> int:
     """Work out what a crash or a changed setting left to be worked out; return how many deployments."""
     for repository_id in repositories_with_pending_pull_requests():
@@ -84,7 +92,20 @@ def process(claimed: list[Job]) -> None:
     _let_others_write()
     derived = _derive(recorded, heard)
     _let_others_write()
-    _in_batch_or_singly(derived, _complete)
+    completed = _in_batch_or_singly(derived, _complete)
+    _request_history(completed, heard)
+
+
+def _request_history(completed: list[Job], heard: Heard) -> None:
+    """Have GitHub asked for what turned out to be missing, where a workspace has a token or an App."""
+    workspaces = {job.workspace_id for job in completed}
+    if not workspaces or not GithubConnection.objects.filter(workspace__in=workspaces).exists():
+        return
+    of_webhooks = {heard[job.id].repository_id for job in completed if job.id in heard}
+    tracks = {job.deployment.track_id for job in completed if job.deployment is not None and job.id not in heard}
+    concerned = Repository.objects.filter(Q(pk__in=of_webhooks - {None}) | Q(applications__tracks__in=tracks))
+    for repository in concerned.select_related("workspace").distinct():
+        history.request(repository)
 
 
 def _in_batch_or_singly(batch: list[Job], step: Callable[[list[Job]], list[Job]]) -> list[Job]:
@@ -96,7 +117,7 @@ def _in_batch_or_singly(batch: list[Job], step: Callable[[list[Job]], list[Job]]
             return step(batch)
     except Exception as error:  # whatever it is, the job says so and others go on
         if len(batch) == 1:
-            _fail(batch[0], error)
+            fail(batch[0], error)
             return []
     return [job for one in batch for job in _in_batch_or_singly([one], step)]
 
@@ -178,7 +199,7 @@ def _derive(batch: list[Job], heard: Heard) -> list[Job]:
             failed.update((job.id, error) for job in batch if track_id in touched[job.id].tracks)
     for job in batch:
         if job.id in failed:
-            _fail(job, failed[job.id])
+            fail(job, failed[job.id])
     return [job for job in batch if job.id not in failed]
 
 
@@ -230,7 +251,7 @@ def _in_words(deployment: Deployment | None) -> str:
     return f"It is a {deployment.change_kind} deployment and shipped {shipped}{gaps}"
 
 
-def _fail(job: Job, error: Exception) -> None:
+def fail(job: Job, error: Exception) -> None:
     """Note why a job failed, and when it is tried again."""
     if isinstance(error, _PASSING):
         logger.warning("job %s failed for now: %s", job.id, error)
@@ -238,7 +259,8 @@ def _fail(job: Job, error: Exception) -> None:
         reason = f"The database did not take it: {said}"
     else:
         logger.exception("job %s failed", job.id, exc_info=error)
-        reason = f"{error}" if isinstance(error, ValueError) else f"Unexpected {type(error).__name__}: {error}"
+        is_told = isinstance(error, ValueError | GithubError)
+        reason = f"{error}" if is_told else f"Unexpected {type(error).__name__}: {error}"
     with transaction.atomic():
         for held in jobs.hold([job]):
             jobs.fail(held, reason.strip()[:1000])

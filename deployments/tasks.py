@@ -7,7 +7,9 @@ import time
 from celery import shared_task
 from django.utils import timezone
 
-from deployments import jobs, processing, throttling
+from deployments import asking, jobs, processing, throttling
+from deployments.github import connections
+from deployments.models import Job
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +29,8 @@ def process_jobs() -> None:
     """Process what is due."""
     if processing.process_due_jobs(stop_after=_SHIFT_SECONDS):
         process_jobs.delay()
+        if Job.objects.due(timezone.now()).asking_github(True).exists():
+            ask_github.delay()
 
 
 @shared_task(ignore_result=True)
@@ -38,10 +42,17 @@ def sweep() -> None:
 
 
 @shared_task(ignore_result=True)
+def ask_github() -> None:
+    """Ask GitHub for what its events left out. In a queue of its own: others do not wait for GitHub's answers."""
+    asking.ask_github()
+
+
+@shared_task(ignore_result=True)
 def prune() -> None:
     """Delete what is past its time."""
     jobs.prune(timezone.now())
     throttling.prune()
+    connections.prune_cache(timezone.now())
 
 
 def ring_bell() -> None:

@@ -176,6 +176,35 @@ def pushed_commit(commit: Payload) -> CommitReport:
     )
 
 
+def listed_commit(row: Payload) -> CommitReport | None:
+    """Return a commit as GitHub's API has it, with its parents and both dates; files where the answer has them."""
+    found = sha(row.get("sha"))
+    if not found:
+        return None
+    inner, files, parents = part(row, "commit"), row.get("files"), row.get("parents")
+    author, committer = part(inner, "author"), part(inner, "committer")
+    return CommitReport(
+        sha=found,
+        parents=tuple(dict.fromkeys(sha(one.get("sha")) for one in parents if isinstance(one, dict)))
+        if isinstance(parents, list)
+        else None,
+        authored_at=moment(author, "date"),
+        committed_at=moment(committer, "date"),
+        author=text(author, "name") or text(part(row, "author"), "login"),
+        message=text(inner, "message", _MESSAGE_LENGTH),
+        files=_touched(files) if isinstance(files, list) else None,
+    )
+
+
+def _touched(files: list[Any]) -> tuple[str, ...] | None:
+    """Return the paths that a commit touched, both of what it renamed; None where GitHub did not list them all."""
+    if len(files) >= MOST_FILES:
+        return None
+    rows = [file for file in files if isinstance(file, dict)]
+    names = [text(row, name, 4096) for row in rows for name in ("filename", "previous_filename")]
+    return tuple(dict.fromkeys(name for name in names if name))
+
+
 def pull_request_facts(payload: Payload) -> PullRequestFacts:
     """Return what an event tells of its pull request. Raises Unreadable."""
     row, action = part(payload, "pull_request"), payload.get("action")

@@ -25,6 +25,8 @@ class Commit(models.Model):
     message = models.TextField(blank=True, default="")
     # The paths it touched, one a line. NULL where nobody told.
     files = models.TextField(null=True, blank=True)
+    # GitHub's API was asked for it; an import writes many rows without naming this.
+    is_asked_for = models.BooleanField(default=False, db_default=False, editable=False)
     # The number of the pull request that its message names.
     pull_request_number = models.PositiveIntegerField(null=True, blank=True)
 

@@ -140,6 +140,8 @@ class Deployment(models.Model):
     changes_count = models.PositiveIntegerField(default=0, editable=False)
     history_is_complete = models.BooleanField(default=True, editable=False)
     lineage_pending = models.BooleanField(default=False, editable=False)
+    # What of its history GitHub's API was asked for already, so that it is not asked again in vain.
+    history_asked_for = models.CharField(max_length=64, blank=True, default="", editable=False)
 
     objects = DeploymentQuerySet.as_manager()
 

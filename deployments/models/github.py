@@ -105,7 +105,9 @@ class Push(models.Model):
 
     class Meta:
         verbose_name_plural = "pushes"
-        constraints = [models.UniqueConstraint(fields=["repository", "ref", "before", "after"], name="one_push")]
+        constraints = [
+            models.UniqueConstraint(fields=["repository", "ref", "before", "after", "pushed_at"], name="one_push")
+        ]
         indexes = [
             models.Index(fields=["repository", "after"], name="push_after"),
             models.Index(fields=["repository", "-pushed_at"], name="push_newest"),

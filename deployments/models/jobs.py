@@ -34,6 +34,10 @@ class JobQuerySet(models.QuerySet["Job"]):
         """Return what a worker may take now."""
         return self.filter(status=JobStatus.QUEUED, available_at__lte=now)
 
+    def asking_github(self, asking: bool) -> "JobQuerySet":
+        """Return the jobs that ask GitHub's API, or all others."""
+        return self.filter(type=JobType.GITHUB_HISTORY) if asking else self.exclude(type=JobType.GITHUB_HISTORY)
+
     def for_lists(self) -> "JobQuerySet":
         """Leave out the request body, which can have 10 MiB."""
         return self.defer("payload")

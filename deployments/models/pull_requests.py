@@ -44,6 +44,8 @@ class PullRequest(models.Model):
     facts_at = models.DateTimeField()
     facts_order = models.CharField(max_length=40, default="")
     commits_counted_at = models.DateTimeField(null=True)
+    # In which state of it GitHub's API was asked for its commits.
+    asked_for = models.CharField(max_length=100, blank=True, default="")
     commits_are_stated = models.BooleanField(default=False, help_text="GitHub's API listed its commits.")
 
     # Worked out by deployments.pull_requests, never entered.

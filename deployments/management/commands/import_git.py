@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from tqdm import tqdm
 
 from deployments.catalog import Catalog
 from deployments.git import Clone, GitError
 from deployments.importing import Destination, import_git
 from deployments.management.arguments import find_workspace
+from deployments.management.progress import Bars
 from deployments.names import normalise_monorepo_path
 
 
@@ -40,7 +40,7 @@ class Command(BaseCommand):
                 raise CommandError(f"No tag of a commit matches “{options['tags']}”.")
             if clone.is_shallow():
                 self.stderr.write("The clone is shallow: what lies before its edge is not known.")
-            with _Bars() as bars:
+            with Bars() as bars:
                 imported = import_git(catalog, clone, tags, to, bars.show)
         except (GitError, ValueError) as error:
             raise CommandError(str(error)) from error
@@ -64,22 +64,3 @@ def _path(text: str | None) -> str | None:
         return normalise_monorepo_path(text)
     except ValueError as error:
         raise CommandError(f"--monorepo-path {error}") from error
-
-
-class _Bars:
-    """A progress bar for each step; none where nobody watches."""
-
-    def __enter__(self) -> "_Bars":
-        self._bars: dict[str, Any] = {}
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        for bar in self._bars.values():
-            bar.close()
-
-    def show(self, step: str, done: int, total: int) -> None:
-        bar = self._bars.setdefault(step, None) or tqdm(desc=step, unit=f" {step}", disable=None)
-        self._bars[step] = bar
-        bar.total = max(total, done)
-        bar.update(done - bar.n)
-        bar.refresh()

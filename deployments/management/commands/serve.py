@@ -105,7 +105,7 @@ def _configuration() -> str:
         f"logfile = {data}/supervisord.log\nlogfile_maxbytes = 1MB\nlogfile_backups = 1\n"
         f"pidfile = {data}/supervisord.pid\n"
     )
-    programs = {"web": _web(), "beat": _beat()}
+    programs = {"web": _web(), "beat": _beat(), "worker-github": _worker("--queues", settings.GITHUB_QUEUE)}
     programs |= {f"worker-{number}": _worker() for number in range(1, settings.SLIPWAY_JOB_WORKERS + 1)}
     return header + "".join(
         _PROGRAM.format(
@@ -154,6 +154,6 @@ def _beat() -> list[str]:
     return [_binary("celery"), "--quiet", "--app", "config", "beat", "--loglevel", "WARNING", "--pidfile="]
 
 
-def _worker() -> list[str]:
+def _worker(*options: str) -> list[str]:
     command = [_binary("celery"), "--quiet", "--app", "config", "worker", "--pool", "solo", "--loglevel", "WARNING"]
-    return [*command, "--without-gossip", "--without-mingle", "--without-heartbeat"]
+    return [*command, "--without-gossip", "--without-mingle", "--without-heartbeat", *options]
