@@ -41,6 +41,8 @@ class CommitReport:
     message: str = ""
     files: tuple[str, ...] | None = None
     parents_are_inferred: bool = False
+    # Inferred from the push that brought the commit, not from a later one that listed it once more.
+    parents_are_first_hand: bool = False
 
 
 def record_commits(repository: Repository, reports: Sequence[CommitReport]) -> None:
@@ -78,6 +80,7 @@ def _merge(first: CommitReport, second: CommitReport) -> CommitReport:
         sha=first.sha,
         parents=parents.parents,
         parents_are_inferred=parents.parents_are_inferred,
+        parents_are_first_hand=parents.parents_are_first_hand,
         authored_at=first.authored_at or second.authored_at,
         committed_at=first.committed_at or second.committed_at,
         author=first.author or second.author,
@@ -284,7 +287,10 @@ def _learns_parents(commit: Commit, report: CommitReport) -> bool:
         return False
     if commit.parents is None:
         return True
-    return commit.parents_are_inferred and not report.parents_are_inferred
+    if not commit.parents_are_inferred or not report.parents_are_inferred:
+        return commit.parents_are_inferred
+    # Of two guesses the better one counts, whichever was told first.
+    return report.parents_are_first_hand and commit.parents != " ".join(report.parents)
 
 
 def _learns_details(commit: Commit, report: CommitReport) -> bool:

@@ -1,7 +1,7 @@
 """Records what is told of pull requests, and works out which commits are theirs."""
 
 import datetime
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from django.db import transaction
@@ -245,19 +245,27 @@ class _Search:
     def _branch(self) -> list[str]:
         if self.row.head_is_elsewhere or not self.row.head_ref:
             return list(self.row.head_shas)
-        pushes = Push.objects.filter(repository=self.row.repository_id, ref=f"refs/heads/{self.row.head_ref}")
+        of_branch = Push.objects.filter(repository=self.row.repository_id, ref=f"refs/heads/{self.row.head_ref}")
+        pushes = list(of_branch.order_by("-pushed_at")[:_MOST_PUSHES])
         others = PullRequest.objects.filter(
             repository=self.row.repository_id, head_ref=self.row.head_ref, number__lt=self.row.number
         )
         commits, tips = branch_commits(
             [
                 BranchPush(push.before, push.after, tuple(push.shas), frozenset(push.known_before.split()))
-                for push in pushes.order_by("-pushed_at")[:_MOST_PUSHES]
+                for push in pushes
             ],
             self.row.head_shas,
-            set(others.exclude(head_sha="").values_list("head_sha", flat=True)),
+            {*others.exclude(head_sha="").values_list("head_sha", flat=True), *self._begun_from(pushes)},
         )
         return [*commits, *(tip for tip in self.row.head_shas if tip in tips)]
+
+    def _begun_from(self, pushes: Iterable[Push]) -> set[str]:
+        """Return where the branch was created with nothing of its own yet: where its base stood or had stood."""
+        began = {push.after: push.pushed_at for push in pushes if not push.before and push.known_before}
+        of_base = Push.objects.filter(repository=self.row.repository_id, ref=f"refs/heads/{self.row.base_ref}")
+        moves = of_base.filter(after__in=sorted(began)[:_CHUNK]).values_list("after", "pushed_at")
+        return {sha for sha, pushed_at in moves if pushed_at <= began[sha]}
 
     def _merged(self) -> list[str]:
         sha = self.row.merge_commit_sha

@@ -2,8 +2,8 @@
 
 import dataclasses
 import datetime
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 
 from django.db.models import Q
 
@@ -34,14 +34,14 @@ class PushReport:
 def record_push(repository: Repository, report: PushReport) -> Push:
     """Record a push with its commits. Telling the same again changes nothing. The caller holds a transaction."""
     if report.commits:
-        record_commits(repository, infer_parents(report))
+        _record_commits(repository, report)
     push, _ = Push.objects.get_or_create(
         repository=repository,
         ref=report.ref,
         before=report.before,
         after=report.after,
+        pushed_at=report.pushed_at,  # a branch may be moved there, and back, and there again
         defaults={
-            "pushed_at": report.pushed_at,
             "is_forced": report.is_forced,
             "is_truncated": report.is_truncated,
             "commits": " ".join(commit.sha for commit in report.commits),
@@ -53,46 +53,79 @@ def record_push(repository: Repository, report: PushReport) -> Push:
     return push
 
 
-def infer_parents(report: PushReport) -> list[CommitReport]:
-    """Return the commits with the parents that a push lets one infer.
+def _record_commits(repository: Repository, report: PushReport) -> None:
+    try:
+        record_commits(repository, infer_parents(report))
+    except ValueError:  # what was inferred goes in a circle with what other pushes let one infer
+        record_commits(repository, report.commits)
 
-    The list is in topological order, so each stands on the one before, and the first on what the branch led to. A
-    merge has what the branch led to as another parent: it may have brought in all that is listed before it. Of a
-    list that was cut, or that replaced other commits, nobody knows on what the first stands.
+
+def infer_parents(report: PushReport) -> list[CommitReport]:
+    """Return the commits with the parents that a push lets one infer, each once.
+
+    The list is in topological order, so each stands on the one before, and the first on what the branch led to. What
+    had been pushed elsewhere before stands on nothing that is new. A merge joins what the branch led to, or what is
+    new before it, and what it brought in. Of a list that was cut, or that replaced other commits, nobody knows on
+    what the first stands.
     """
     goes_on = report.ref.startswith(_BRANCH) and not (report.is_forced or report.is_truncated)
-    base = report.before if goes_on else ""
-    inferred: list[CommitReport] = []
+    line = _Line(report.before if goes_on else "")
+    inferred: dict[str, CommitReport] = {}
     for commit in report.commits:
-        if commit.parents is not None:
-            inferred.append(commit)
+        if commit.sha in inferred or commit.sha == report.before:
             continue
-        parents = _parents(inferred, base, is_merge=looks_like_merge(commit.message))
-        inferred.append(dataclasses.replace(commit, parents=parents, parents_are_inferred=parents is not None))
-    return inferred
+        is_known = commit.sha in report.known_before
+        if commit.parents is None:
+            parents = line.parents(is_known=is_known, is_merge=looks_like_merge(commit.message))
+            inferred[commit.sha] = dataclasses.replace(
+                commit,
+                parents=parents,
+                parents_are_inferred=parents is not None,
+                parents_are_first_hand=parents is not None and not is_known,
+            )
+        else:
+            inferred[commit.sha] = commit
+        line.add(commit.sha, is_known=is_known)
+    return list(inferred.values())
 
 
-def _parents(earlier: Sequence[CommitReport], base: str, *, is_merge: bool) -> tuple[str, ...] | None:
-    if not earlier:
-        return (base,) if base else None
-    before = earlier[-1].sha
-    if not is_merge:
-        return (before,)
-    if base:
-        return (base, before)
-    return (before, earlier[-2].sha) if len(earlier) > 1 else (before,)
+@dataclass
+class _Line:
+    """What a push has listed so far."""
+
+    base: str  # what the branch led to, where the list goes on from there
+    listed: list[str] = field(default_factory=list)
+    known: list[str] = field(default_factory=list)  # of these, what had been pushed elsewhere
+    new: list[str] = field(default_factory=list)
+
+    def add(self, sha: str, *, is_known: bool) -> None:
+        self.listed.append(sha)
+        (self.known if is_known else self.new).append(sha)
+
+    def parents(self, *, is_known: bool, is_merge: bool) -> tuple[str, ...] | None:
+        earlier = self.known if is_known else self.listed
+        if not earlier:
+            return (self.base,) if self.base else None
+        if not is_merge:
+            return (earlier[-1],)
+        if not is_known and self.known and self.new:
+            return (self.new[-1], self.known[-1])
+        if self.base:
+            return (self.base, earlier[-1])
+        return tuple(earlier[:-3:-1])
 
 
 def _move_ref(repository: Repository, name: str) -> None:
     """Have a branch or tag stand where its latest push left it, whichever push was told of last."""
     pushes = Push.objects.filter(repository=repository, ref=name)
     newest = list(pushes.order_by("-pushed_at", "-id")[:20])
-    latest = _latest([push for push in newest if push.pushed_at == newest[0].pushed_at])
+    latest = _latest(newest)
     ref, _ = GitRef.objects.get_or_create(
         repository=repository, name=name, defaults={"sha": latest.after, "moved_at": latest.pushed_at}
     )
     ref.is_deleted = not latest.after
-    ref.sha = latest.after or latest.before
+    # A tag that was deleted stood at its commit; what the deletion names may be the tag as an object.
+    ref.sha = latest.after or next((push.after for push in newest if push.after), latest.before)
     ref.moved_at = latest.pushed_at
     ref.save()
     if name == _BRANCH + repository.default_branch and latest.after != repository.default_branch_sha:
@@ -100,10 +133,18 @@ def _move_ref(repository: Repository, name: str) -> None:
         repository.save(update_fields=["default_branch_sha"])
 
 
-def _latest(pushes: list[Push]) -> Push:
-    """Return the last of several pushes of one second: the one from which no other goes on."""
-    begun_from = {push.before for push in pushes} - {""}
-    return next((push for push in pushes if push.after not in begun_from), pushes[0])
+def _latest(newest: list[Push]) -> Push:
+    """Return the last push of a ref, given the newest ones.
+
+    Of several within one second each goes on from another, and the last leads to where fewer begin than end. Where
+    there is no such place they led in a circle, back to where the ref stood before.
+    """
+    same_second = [push for push in newest if push.pushed_at == newest[0].pushed_at]
+    ends = Counter(push.after for push in same_second)
+    ends.subtract(push.before for push in same_second)
+    before = newest[len(same_second)].after if len(newest) > len(same_second) else ""
+    stands_at = next((sha for sha, number in ends.items() if number > 0), before)
+    return next((push for push in same_second if push.after == stands_at), same_second[0])
 
 
 def _mark_pull_requests(repository: Repository, report: PushReport) -> None:

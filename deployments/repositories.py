@@ -81,7 +81,9 @@ def _is_news(repository: Repository, facts: RepositoryFacts) -> bool:
         return repository.facts_at is None
     if facts.former_name:
         return facts.told_at >= repository.facts_at
-    return facts.told_at > repository.facts_at or name_key(facts.full_name) == repository.full_name_key
+    if facts.told_at == repository.facts_at:  # the same facts, or an event that does not move the repository's date
+        return name_key(facts.full_name) == repository.full_name_key
+    return facts.told_at > repository.facts_at
 
 
 def _apply(repository: Repository, facts: RepositoryFacts) -> None:

@@ -241,6 +241,104 @@ class Repo:
             "repository": self.json(at(hours)),
         }
 
+    def release(self, action: str, tag: str, hours: float, **fields: Any) -> tuple[str, Payload]:
+        """An event of the release of a tag, published at `published` or at the moment itself."""
+        published = fields.pop("published", hours)
+        return "release", {
+            "action": action,
+            "release": {
+                "id": fields.pop("release_id", 300),
+                "tag_name": tag,
+                "name": f"Release {tag}",
+                "target_commitish": "main",
+                "draft": False,
+                "prerelease": False,
+                "author": {"login": "ada", "type": "User"},
+                "html_url": f"https://github.com/{self.full_name}/releases/{tag}",
+                "created_at": iso(at(hours - 1)),
+                "published_at": None if published is None else iso(at(published)),
+                **fields,
+            },
+            "repository": self.json(at(hours)),
+        }
+
+    def tag(self, name: str, commit_name: str, hours: float, **fields: Any) -> tuple[str, Payload]:
+        """The push of an annotated tag: `after` is the tag itself, and no commits are listed."""
+        event = self.push(f"refs/tags/{name}", "", [], hours, after=f"tag object {name}", **fields)
+        event[1]["head_commit"] = commit(commit_name, hours - 0.5)
+        return event
+
+    def workflow_run(self, commit_name: str, hours: float, **fields: Any) -> tuple[str, Payload]:
+        action = fields.pop("action", "completed")
+        return "workflow_run", {
+            "action": action,
+            "workflow_run": {
+                "id": 30_000_000_000,
+                "name": "Deploy",
+                "path": ".github/workflows/deploy.yml",
+                "head_branch": "main",
+                "head_sha": sha(commit_name),
+                "event": "push",
+                "status": "completed",
+                "conclusion": "success",
+                "run_number": 1,
+                "run_attempt": 1,
+                "actor": {"login": "ada", "type": "User"},
+                "html_url": f"https://github.com/{self.full_name}/actions/runs/30000000000",
+                "created_at": iso(at(hours - 0.2)),
+                "run_started_at": iso(at(hours - 0.2)),
+                "updated_at": iso(at(hours)),
+                "pull_requests": [],
+                **fields,
+            },
+            "workflow": {"name": "Deploy", "path": ".github/workflows/deploy.yml"},
+            "repository": self.json(at(hours)),
+        }
+
+    def repository(self, action: str, hours: float, **fields: Any) -> tuple[str, Payload]:
+        """An event of the repository itself, which moves its `updated_at`; `changes` says what it was before."""
+        changes = fields.pop("changes", {})
+        return "repository", {
+            "action": action,
+            "changes": changes,
+            "repository": self.json(at(hours), updated_at=iso(at(hours)), **fields),
+        }
+
+    def renamed_to(self, full_name: str, hours: float) -> tuple[str, Payload]:
+        """Call the repository by another name of the same owner, and return the event that says so."""
+        before = self.full_name.partition("/")[2]
+        self.full_name = full_name
+        return self.repository("renamed", hours, changes={"repository": {"name": {"from": before}}})
+
+    def issue(self, action: str, hours: float, *labels: str, **fields: Any) -> tuple[str, Payload]:
+        """An event of the issue #1, which has these labels after it."""
+        closed, label = fields.pop("closed", None), fields.pop("label", "")
+        return "issues", {
+            "action": action,
+            "issue": {
+                "id": fields.pop("issue_id", 6001),
+                "number": 1,
+                "title": "The shop is down",
+                "html_url": f"https://github.com/{self.full_name}/issues/1",
+                "state": "open" if closed is None else "closed",
+                "labels": [{"name": name} for name in labels],
+                "created_at": iso(at(1)),
+                "updated_at": iso(at(hours)),
+                "closed_at": None if closed is None else iso(at(closed)),
+                **fields,
+            },
+            **({"label": {"name": label}} if label else {}),
+            "repository": self.json(at(hours)),
+        }
+
+    def dispatch(self, hours: float, **client_payload: Any) -> tuple[str, Payload]:
+        return "repository_dispatch", {
+            "action": "deployed",
+            "branch": "main",
+            "client_payload": client_payload,
+            "repository": self.json(at(hours)),
+        }
+
 
 def commit(
     name: str, hours: float, message: str = "", files: tuple[str, ...] = ("app.py",), **fields: Any

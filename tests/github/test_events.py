@@ -1,0 +1,546 @@
+"""What each of GitHub's events leads to, in whatever order, how often and how damaged it is delivered."""
+
+import itertools
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from deployments.models import (
+    Change,
+    Commit,
+    Deployment,
+    Environment,
+    GitRef,
+    Job,
+    PullRequest,
+    Push,
+    Repository,
+)
+from tests.factories import make_workspace
+from tests.github.hooks import Github, Payload, Repo, at, commit, sha, work
+
+pytestmark = pytest.mark.django_db
+Event = tuple[str, Payload]
+ANY_ORDER = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+def parents_of(name: str) -> list[str] | None:
+    parents = Commit.objects.get(sha=sha(name)).parents
+    return None if parents is None else parents.split()
+
+
+def changes_of(name: str) -> set[str]:
+    """Return the changes that the deployment of a commit shipped: numbers of pull requests, subjects of commits."""
+    rows = Change.objects.filter(deployment__commit_sha=sha(name)).select_related("pull_request", "commit")
+    return {f"#{row.pull_request.number}" if row.pull_request else row.commit.subject for row in rows}
+
+
+def states(**fields: Any) -> list[tuple[str, bool]]:
+    rows = Deployment.objects.filter(**fields).order_by("deployed_at", "pk")
+    return [(row.state, row.reached_environment) for row in rows]
+
+
+def ended(github: Github, event: str, payload: Payload) -> Job:
+    """Deliver an event, process it, and return its job."""
+    job = github.deliver(event, payload)
+    work()
+    job.refresh_from_db()
+    return job
+
+
+class TestPushes:
+    def test_commits_are_recorded_each_on_the_one_before(self, github: Github, repo: Repo) -> None:
+        github.tell(repo.push("main", "base", [commit("a", 1, "One\n\nmore"), commit("b", 2)], 2))
+
+        one = Commit.objects.get(sha=sha("a"))
+        assert (one.subject, one.author, one.committed_at, one.files) == ("One", "Ada", at(1), "app.py")
+        assert (parents_of("a"), parents_of("b")) == ([sha("base")], [sha("a")])
+
+    def test_a_new_branch_tells_not_what_its_first_commit_stands_on(self, github: Github, repo: Repo) -> None:
+        github.tell(repo.push("topic", "", [commit("a", 1), commit("b", 2)], 2))
+
+        assert (parents_of("a"), parents_of("b")) == (None, [sha("a")])
+
+    def test_a_deleted_branch_stays_known_as_such(self, github: Github, repo: Repo) -> None:
+        github.tell(repo.push("topic", "", [commit("a", 1)], 1), repo.push("topic", "a", [], 2))
+
+        ref = GitRef.objects.get()
+        assert (ref.name, ref.sha, ref.is_deleted, ref.moved_at) == ("refs/heads/topic", sha("a"), True, at(2))
+
+    def test_a_forced_push_moves_the_branch_and_invents_no_parents(self, github: Github, repo: Repo) -> None:
+        github.tell(
+            repo.push("main", "base", [commit("a", 1)], 1), repo.push("main", "a", [commit("b", 2)], 2, forced=True)
+        )
+
+        assert GitRef.objects.get().sha == sha("b")
+        assert parents_of("b") is None
+
+    def test_an_annotated_tag_stands_at_its_commit(self, github: Github, repo: Repo) -> None:
+        github.tell(repo.tag("v1", "a", 3))
+
+        ref = GitRef.objects.get()
+        assert (ref.name, ref.sha) == ("refs/tags/v1", sha("a"))
+        assert Commit.objects.get().sha == sha("a")
+
+    def test_a_deleted_annotated_tag_still_names_its_commit(self, github: Github, repo: Repo) -> None:
+        github.tell(repo.tag("v1", "a", 3), repo.push("refs/tags/v1", "tag object v1", [], 4))
+
+        ref = GitRef.objects.get()
+        assert (ref.sha, ref.is_deleted) == (sha("a"), True)
+
+    def test_a_branch_moved_there_and_back_and_there_again(self, github: Github, repo: Repo) -> None:
+        """Rolled back and forward again: the third push has the commits of the first one and is another."""
+        there, back = [commit("b", 1, distinct=False)], commit("a", 0, distinct=False)
+        events = [
+            repo.push("main", "a", there, 1),
+            repo.push("main", "b", [], 2, after="a", forced=True, head_commit=back),
+            repo.push("main", "a", there, 3),
+        ]
+        github.tell(*events, *events)
+
+        assert GitRef.objects.get().sha == sha("b")
+        assert Repository.objects.get().default_branch_sha == sha("b")
+        assert Push.objects.count() == 3
+
+    def test_two_pushes_of_one_second(self, github: Github, repo: Repo) -> None:
+        events = [repo.push("main", "base", [commit("a", 1)], 2), repo.push("main", "a", [commit("b", 1)], 2)]
+        for order in itertools.permutations(events):
+            one = Github(make_workspace())
+            one.tell(*order)
+            assert GitRef.objects.get(repository__workspace=one.workspace).sha == sha("b")
+
+    @pytest.mark.parametrize(
+        ("moves", "end"),
+        [
+            (["", "a"], "a"),
+            (["a", "", "b"], "b"),
+            (["a", "", "a"], "a"),
+            (["", "a", ""], ""),
+            (["", "a", "", "b"], "b"),
+            (["a", "b", "a"], "a"),
+        ],
+    )
+    def test_moves_of_one_second_in_any_order(self, repo: Repo, moves: list[str], end: str) -> None:
+        before = repo.push("topic", "", [commit(moves[0], 1)], 1)
+        events = [
+            repo.push(
+                "topic", start, [], 2, after=stop, forced=bool(start and stop), head_commit=stop and commit(stop, 1)
+            )
+            for start, stop in itertools.pairwise(moves)
+        ]
+        for order in itertools.permutations(events):
+            one = Github(make_workspace())
+            one.tell(*([before] if moves[0] else []), *order)
+            ref = GitRef.objects.get(repository__workspace=one.workspace)
+            assert ref.is_deleted == (not end)
+            assert not end or ref.sha == sha(end)
+
+    def test_the_default_branch_is_followed(self, github: Github, repo: Repo) -> None:
+        first, second = repo.push("main", "base", [commit("a", 1)], 1), repo.push("main", "a", [commit("b", 2)], 2)
+        github.tell(second, repo.push("topic", "a", [commit("t", 3)], 3), first)
+
+        assert Repository.objects.get().default_branch_sha == sha("b")
+
+    def test_another_default_branch_is_followed_from_where_it_stands(self, github: Github, repo: Repo) -> None:
+        github.tell(
+            repo.push("main", "base", [commit("a", 1)], 1),
+            repo.push("trunk", "base", [commit("t", 2)], 2),
+            repo.repository("edited", 3, default_branch="trunk", changes={"default_branch": {"from": "main"}}),
+            repo.push("main", "a", [commit("b", 2.5)], 2.5),
+        )
+
+        found = Repository.objects.get()
+        assert (found.default_branch, found.default_branch_sha) == ("trunk", sha("t"))
+
+    def test_a_list_that_was_cut_is_said_to_be(self, github: Github, repo: Repo) -> None:
+        event = repo.push("main", "base", [commit(f"c{n}", n / 3600) for n in range(2048)], 1)
+        job = ended(github, *event)
+
+        assert "some may be missing" in job.log
+        assert Push.objects.get().is_truncated
+        assert parents_of("c0") is None
+
+    def test_a_long_push_takes_few_queries(self, github: Github, repo: Repo) -> None:
+        def queries(name: str, number: int) -> int:
+            github.deliver(*repo.push(name, "base", [commit(f"{name}{n}", n / 3600) for n in range(number)], 1))
+            with CaptureQueriesContext(
+                connection,
+            ) as captured:
+                work()
+            return len(captured)
+
+        queries("first", 10)
+        short, long = queries("short", 200), queries("long", 2040)
+
+        assert long <= short + 12
+        assert Commit.objects.count() == 2250
+
+    def test_the_files_of_a_commit_with_too_many_are_not_known(self, github: Github, repo: Repo) -> None:
+        many = tuple(f"f{n}" for n in range(3000))
+        github.tell(repo.push("main", "base", [commit("a", 1, files=many)], 1))
+
+        assert Commit.objects.get().files is None
+
+    @pytest.mark.parametrize("order", [1, -1])
+    def test_a_deployment_has_its_commits_whether_told_before_or_after(
+        self, github: Github, repo: Repo, order: int
+    ) -> None:
+        github.tell(
+            repo.deployment_status(1, "base", "success", 0),
+            *[
+                repo.push("main", "base", [commit("a", 1), commit("b", 2)], 2),
+                repo.deployment_status(2, "b", "success", 3),
+            ][::order],
+        )
+
+        assert changes_of("b") == {"Commit a", "Commit b"}
+
+    def test_a_new_branch_at_an_old_commit_has_none_of_its_own(self, github: Github, repo: Repo) -> None:
+        """Pushed before anything was done on it: the commit that it stands on is no part of its pull request."""
+        old = commit("x", 1, distinct=True)
+        events = [
+            repo.deployment_status(1, "base", "success", 0),
+            repo.push("main", "base", [old], 1),
+            repo.push("topic", "", [], 2, after="x", head_commit=old),
+            repo.push("topic", "x", [commit("a", 3)], 3),
+            repo.pull_request(7, "opened", 4, head_sha="a"),
+            repo.push("main", "x", [commit("S", 5, "Add it (#7)")], 5),
+            repo.pull_request(7, "closed", 5, opened=4, head_sha="a", merged=5, merge_sha="S"),
+            repo.deployment_status(2, "S", "success", 6),
+        ]
+        for order in (events, events[::-1]):
+            one = Github(make_workspace())
+            one.tell(*order)
+            own = PullRequest.objects.get(repository__workspace=one.workspace).commits.values_list("sha", flat=True)
+            assert set(own) == {sha("a"), sha("S")}
+            assert changes_of("S") == {"Commit x", "#7"}
+
+    def story_of_a_branch_that_takes_main_in(self, repo: Repo) -> list[Event]:
+        return [
+            repo.deployment_status(1, "base", "success", 0),
+            repo.push("topic", "", [commit("a", 1)], 1),
+            repo.push("main", "base", [commit("m1", 2), commit("m2", 2.5)], 3),
+            repo.push(
+                "topic",
+                "a",
+                [
+                    commit("m1", 2, distinct=False),
+                    commit("m2", 2.5, distinct=False),
+                    commit("in", 4, "Merge branch 'main' into topic", ()),
+                ],
+                4,
+            ),
+            repo.push("topic", "in", [commit("b", 5)], 5),
+            repo.pull_request(7, "opened", 6, head_sha="b", commits=3),
+            repo.deployment_status(2, "m2", "success", 7),
+            repo.push("main", "m2", [commit("S", 8, "Add it (#7)")], 8),
+            repo.pull_request(7, "closed", 8, opened=6, head_sha="b", merged=8, merge_sha="S", commits=3),
+            repo.deployment_status(3, "S", "success", 9),
+        ]
+
+    def test_a_merge_of_main_into_a_branch(self, github: Github, repo: Repo) -> None:
+        github.tell(*self.story_of_a_branch_that_takes_main_in(repo))
+
+        own = set(PullRequest.objects.get().commits.values_list("sha", flat=True))
+        assert own == {sha(name) for name in ("a", "in", "b", "S")}
+        assert changes_of("m2") == {"Commit m1", "Commit m2"}
+        assert changes_of("S") == {"#7"}
+
+    @ANY_ORDER
+    @given(data=st.data())
+    def test_a_merge_of_main_into_a_branch_in_any_order(self, django_db_blocker: Any, data: st.DataObject) -> None:
+        github = Github(make_workspace())
+        for event in data.draw(st.permutations(self.story_of_a_branch_that_takes_main_in(Repo()))):
+            github.deliver(*event)
+        work()
+
+        own = set(PullRequest.objects.get().commits.values_list("sha", flat=True))
+        assert own == {sha(name) for name in ("a", "in", "b", "S")}
+        assert changes_of("m2") == {"Commit m1", "Commit m2"}
+        assert changes_of("S") == {"#7"}
+        github.workspace.delete()
+
+
+class TestDeployments:
+    @pytest.mark.parametrize(
+        ("told", "state", "reached"),
+        [
+            ([], "pending", False),
+            (["pending"], "pending", False),
+            (["queued", "in_progress"], "in_progress", False),
+            (["waiting"], "waiting", False),
+            (["in_progress", "success"], "success", True),
+            (["in_progress", "failure"], "failure", False),
+            (["error"], "error", False),
+            (["in_progress", "inactive", "success"], "success", True),
+            (["success", "inactive"], "inactive", True),
+            (["failure", "success"], "success", True),
+            (["success", "failure"], "failure", False),
+            (["failure", "inactive"], "inactive", False),
+        ],
+    )
+    def test_its_statuses_in_any_order(self, repo: Repo, told: list[str], state: str, reached: bool) -> None:
+        events = [repo.deployment(1, "a", 0)] + [
+            repo.deployment_status(1, "a", name, hours, created=0) for hours, name in enumerate(told, 1)
+        ]
+        for order in (events, events[::-1], events[1:] + events[:1]):
+            github = Github(make_workspace())
+            github.tell(*order, *order)
+            row = Deployment.objects.get(workspace=github.workspace)
+            assert (row.state, row.reached_environment) == (state, reached)
+            assert row.deployed_at == at(told.index("success") + 1 if "success" in told else len(told))
+            assert row.statuses.count() == len(told)
+
+    def test_one_that_failed_shipped_nothing(self, github: Github, repo: Repo) -> None:
+        github.tell(
+            repo.deployment_status(1, "base", "success", 0),
+            repo.push("main", "base", [commit("a", 1)], 1),
+            repo.deployment_status(2, "a", "success", 2, created=2),
+            repo.deployment_status(2, "a", "failure", 3, created=2),
+        )
+
+        assert changes_of("a") == set()
+
+    def test_the_environment_of_the_status_counts(self, github: Github, repo: Repo) -> None:
+        github.tell(
+            repo.deployment_status(1, "base", "success", 0, environment="live"),
+            repo.push("main", "base", [commit("a", 1)], 1),
+            repo.deployment(2, "a", 2, environment="staging"),
+            repo.deployment_status(
+                2, "a", "success", 3, environment="staging", created=2, status={"environment": "live"}
+            ),
+        )
+
+        rows = Deployment.objects.order_by("deployed_at")
+        assert [(row.environment.name, row.track.environment.name) for row in rows] == [("live", "live")] * 2
+        assert changes_of("a") == {"Commit a"}
+
+    def test_one_that_has_moved_leaves_nothing_behind(self, github: Github, repo: Repo) -> None:
+        github.tell(
+            repo.deployment_status(1, "base", "success", 0, environment="staging"),
+            repo.deployment_status(2, "base", "success", 0, environment="live"),
+            repo.push("main", "base", [commit("a", 1)], 1),
+            repo.deployment_status(3, "a", "success", 2, environment="staging"),
+            repo.deployment_status(
+                3, "a", "success", 3, environment="staging", created=1.75, status={"environment": "live"}
+            ),
+            repo.deployment_status(4, "a", "success", 4, environment="staging"),
+        )
+
+        where = {
+            (change.deployment.environment.name, change.deployment.deployed_at) for change in Change.objects.all()
+        }
+        assert where == {("live", at(2)), ("staging", at(4))}
+
+    @ANY_ORDER
+    @given(data=st.data())
+    def test_all_of_it_in_any_order(self, django_db_blocker: Any, data: st.DataObject) -> None:
+        repo = Repo()
+        staged = {"environment": "staging", "production_environment": True}
+        events = [
+            repo.push("main", "", [commit("base", 0)], 0),
+            repo.deployment_status(1, "base", "success", 0.5),
+            repo.push("main", "base", [commit("a", 1), commit("b", 1)], 1),
+            repo.deployment(2, "a", 2, **staged),
+            repo.deployment_status(2, "a", "in_progress", 2.1, created=2, **staged),
+            repo.deployment_status(2, "a", "success", 2.2, created=2, **staged, status={"environment": "production"}),
+            repo.deployment_status(2, "a", "inactive", 2.3, created=2, **staged),
+            repo.deployment_status(3, "b", "failure", 3, created=2.9),
+            repo.deployment_status(3, "b", "success", 3.1, created=2.9),
+        ]
+        github = Github(make_workspace())
+        order = data.draw(st.permutations(events))
+        for event in [*order, *data.draw(st.lists(st.sampled_from(events), max_size=3))]:
+            github.deliver(*event)
+            if data.draw(st.booleans()):
+                work()
+        work()
+
+        rows = Deployment.objects.order_by("deployed_at")
+        assert [
+            (row.commit_sha, row.environment.name, row.state, row.deployed_at, row.change_kind) for row in rows
+        ] == [
+            (sha("base"), "production", "success", at(0.5), "baseline"),
+            (sha("a"), "staging", "inactive", at(2.2), "baseline"),
+            (sha("b"), "production", "success", at(3.1), "forward"),
+        ]
+        assert changes_of("b") == {"Commit a", "Commit b"}
+        assert set(Environment.objects.values_list("name", "is_production")) == {
+            ("production", True),
+            ("staging", True),
+        }
+        github.workspace.delete()
+
+    def test_github_may_call_any_environment_production(self, github: Github, repo: Repo) -> None:
+        github.tell(repo.deployment(1, "a", 1, environment="blue", production_environment=True))
+
+        assert Environment.objects.get().is_production
+
+    def test_but_not_against_a_person(self, github: Github, repo: Repo) -> None:
+        Environment.objects.create(
+            workspace=github.workspace, name="blue", is_production=False, is_production_is_pinned=True
+        )
+        github.tell(repo.deployment(1, "a", 1, environment="Blue", production_environment=True))
+
+        assert not Environment.objects.get().is_production
+
+    @pytest.mark.parametrize("as_text", [True, False])
+    def test_its_payload_names_application_version_and_path(self, github: Github, repo: Repo, as_text: bool) -> None:
+        said = {"app": "cart", "version": "v7", "monorepoPath": "./services/cart/"}
+        payload: Any = '{"app": "cart", "version": "v7", "monorepoPath": "./services/cart/"}' if as_text else said
+        github.tell(repo.deployment_status(1, "a", "success", 1, payload=payload))
+
+        row = Deployment.objects.get()
+        assert (row.application.name, row.version, row.monorepo_path) == ("cart", "v7", "services/cart")
+
+    @pytest.mark.parametrize("payload", ["", "deploy please", "[1]", [], None, 7, {"app": 7, "monorepoPath": "../x"}])
+    def test_any_other_payload_says_nothing(self, github: Github, repo: Repo, payload: Any) -> None:
+        github.tell(repo.deployment_status(1, "a", "success", 1, payload=payload))
+
+        row = Deployment.objects.get()
+        assert (row.application.name, row.version, row.monorepo_path) == ("shop", sha("a")[:12], None)
+
+    @pytest.mark.parametrize(
+        ("ref", "version"),
+        [("v1.4.2", "v1.4.2"), ("refs/tags/release-7", "release-7"), ("main", None), ("refs/heads/v1", None)],
+    )
+    def test_its_version(self, github: Github, repo: Repo, ref: str, version: str | None) -> None:
+        github.tell(repo.deployment(1, "a", 1, ref=ref))
+
+        assert Deployment.objects.get().version == (version or sha("a")[:12])
+
+    def test_the_payload_of_an_old_enterprise_server(self, github: Github, repo: Repo) -> None:
+        event, payload = repo.deployment_status(1, "a", "success", 1)
+        del payload["action"]
+        for name in ("production_environment", "transient_environment", "original_environment"):
+            del payload["deployment"][name]
+        github.tell((event, payload))
+
+        assert states() == [("success", True)]
+
+
+class TestPullRequests:
+    def story(self, repo: Repo, **fields: Any) -> list[Event]:
+        return [
+            repo.deployment_status(1, "base", "success", 0),
+            repo.push("topic", "", [commit("a", 1)], 1),
+            repo.pull_request(7, "opened", 2, head_sha="a", **fields),
+            repo.push("main", "base", [commit("S", 8, "Add it (#7)")], 8),
+            repo.pull_request(7, "closed", 8, opened=2, head_sha="a", merged=8, merge_sha="S", **fields),
+            repo.deployment_status(2, "S", "success", 9),
+        ]
+
+    def test_those_of_bots_are_left_out_where_the_workspace_says_so(self, github: Github, repo: Repo) -> None:
+        github.workspace.leave_out_bots = True
+        github.workspace.save()
+        github.tell(*self.story(repo, login="renovate[bot]"))
+
+        assert changes_of("S") == set()
+
+    def test_and_counted_elsewhere(self, github: Github, repo: Repo) -> None:
+        github.tell(*self.story(repo, login="renovate[bot]"))
+
+        assert changes_of("S") == {"#7"}
+
+    def test_only_reviews_by_other_people_count(self, github: Github, repo: Repo) -> None:
+        facts = {"opened": 2, "head_sha": "a"}
+        github.tell(
+            *[
+                *self.story(repo),
+                repo.review(7, 3, "commented", "ada", **facts),
+                repo.review(7, 4, "approved", "linter[bot]", **facts),
+                repo.review(7, 5, "approved", "grace", **facts),
+                repo.review(7, 6, "approved", "linus", **facts),
+            ][::-1]
+        )
+
+        row = PullRequest.objects.get()
+        assert (row.first_review_at, row.approved_at) == (at(5), at(5))
+
+    @pytest.mark.parametrize("order", [1, -1])
+    def test_an_approval_that_was_dismissed_is_none(self, github: Github, repo: Repo, order: int) -> None:
+        facts = {"opened": 2, "head_sha": "a"}
+        github.tell(
+            *[
+                repo.review(7, 3, "approved", **facts),
+                repo.review(7, 4, "dismissed", action="dismissed", submitted=3, **facts),
+                repo.review(7, 5, "approved", "linus", **facts),
+            ][::order]
+        )
+
+        row = PullRequest.objects.get()
+        assert (row.first_review_at, row.approved_at) == (at(3), at(5))
+
+    @pytest.mark.parametrize("order", [1, -1])
+    def test_one_from_a_fork(self, github: Github, repo: Repo, order: int) -> None:
+        """Its branch is pushed elsewhere; a branch of the same name here is another one."""
+        facts = {"head": "main", "head_sha": "f2", "fork": 999, "commits": 2}
+        github.tell(
+            *[
+                repo.deployment_status(1, "base", "success", 0),
+                repo.push("main", "base", [commit("a", 1)], 1),
+                repo.pull_request(7, "opened", 2, **facts),
+                repo.push(
+                    "main",
+                    "a",
+                    [
+                        commit("f1", 1.5),
+                        commit("f2", 1.7),
+                        commit("M", 8, "Merge pull request #7 from grace/main\n\nAdd it", ()),
+                    ],
+                    8,
+                ),
+                repo.pull_request(7, "closed", 8, opened=2, merged=8, merge_sha="M", **facts),
+                repo.deployment_status(2, "M", "success", 9),
+            ][::order]
+        )
+
+        assert changes_of("M") == {"Commit a", "#7"}
+        assert PullRequest.objects.get().first_commit_at == at(1.5)
+
+    @pytest.mark.parametrize("order", [1, -1])
+    def test_a_commit_of_two_counts_for_the_one_merged_first(self, github: Github, repo: Repo, order: int) -> None:
+        """A feature goes into develop, and develop with it into main."""
+        feature = {"opened": 2, "head_sha": "a", "base": "develop"}
+        train = {"opened": 5, "head": "develop", "head_sha": "D", "commits": 3}
+        github.tell(
+            *[
+                repo.deployment_status(1, "base", "success", 0),
+                repo.push("develop", "base", [commit("d", 0.5)], 0.5),
+                repo.push("topic", "", [commit("a", 1)], 1),
+                repo.pull_request(7, "opened", 2, **feature),
+                repo.push(
+                    "develop",
+                    "d",
+                    [
+                        commit("a", 1, distinct=False),
+                        commit("D", 4, "Merge pull request #7 from acme/topic\n\nAdd it", ()),
+                    ],
+                    4,
+                ),
+                repo.pull_request(7, "closed", 4, merged=4, merge_sha="D", **feature),
+                repo.pull_request(8, "opened", 5, **train),
+                repo.push(
+                    "main",
+                    "base",
+                    [
+                        commit("d", 0.5, distinct=False),
+                        commit("a", 1, distinct=False),
+                        commit("D", 4, "Merge pull request #7 from acme/topic\n\nAdd it", (), distinct=False),
+                        commit("M", 6, "Merge pull request #8 from acme/develop\n\nRelease", ()),
+                    ],
+                    6,
+                ),
+                repo.pull_request(8, "closed", 6, merged=6, merge_sha="M", **train),
+                repo.deployment_status(2, "M", "success", 7),
+            ][::order]
+        )
+
+        assert changes_of("M") == {"#7", "#8"}
+        change = Change.objects.get(pull_request__number=7)
+        assert (change.lead_time_seconds, change.coding_seconds) == (6 * 3600, 3600)
+        assert Change.objects.get(pull_request__number=8).lead_time_seconds == 6.5 * 3600
