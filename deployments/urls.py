@@ -3,7 +3,7 @@
 from django.contrib.auth.views import LogoutView
 from django.urls import include, path
 
-from deployments.pages import catalog, deployments, jobs, settings, workspaces
+from deployments.pages import catalog, connections, deployments, github, jobs, settings, triggers, workspaces
 
 pages = [
     path("deployments/", deployments.deployment_list, name="deployments"),
@@ -12,6 +12,7 @@ pages = [
     path("deployments/<int:pk>/restore/", deployments.restore, name="restore"),
     path("applications/", catalog.application_list, name="applications"),
     path("applications/<int:pk>/", catalog.application_detail, name="application"),
+    path("applications/<int:pk>/triggers/<int:trigger>/remove/", triggers.remove, name="remove-trigger"),
     path("environments/", catalog.environment_list, name="environments"),
     path("environments/<int:pk>/", catalog.environment_detail, name="environment"),
     path("jobs/", jobs.job_list, name="jobs"),
@@ -21,6 +22,13 @@ pages = [
     path("settings/", settings.workspace_settings, name="settings"),
     path("settings/api-keys/", settings.api_keys, name="api-keys"),
     path("settings/api-keys/<int:pk>/revoke/", settings.revoke_key, name="revoke-key"),
+    path("settings/github/", github.github, name="github"),
+    path("settings/github/live/", github.live, name="github-live"),
+    path("settings/github/secrets/<int:pk>/end/", github.end_secret, name="end-secret"),
+    path("settings/github/repositories/<int:pk>/deployments/", github.choose_deployments, name="choose-deployments"),
+    path("settings/github/connections/add/", connections.add, name="add-connection"),
+    path("settings/github/connections/<int:pk>/", connections.change, name="connection"),
+    path("settings/github/connections/<int:pk>/remove/", connections.remove, name="remove-connection"),
     path("workspace/", workspaces.switch, name="switch-workspace"),
 ]
 

@@ -8,8 +8,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 
 from deployments.catalog import set_monorepo_path
-from deployments.forms import ApplicationForm, EnvironmentForm
-from deployments.models import Application, Deployment, Environment, Track
+from deployments.forms import ApplicationForm, EnvironmentForm, TriggerForm
+from deployments.models import Application, Deployment, DeploymentTrigger, Environment, Track
+from deployments.pages import triggers
 from deployments.tasks import ring_bell
 
 
@@ -30,10 +31,14 @@ def application_list(request: HttpRequest) -> HttpResponse:
 
 
 def application_detail(request: HttpRequest, pk: int) -> HttpResponse:
-    """Show an application; a changed path has its changes worked out anew."""
+    """Show an application with its triggers; a changed path has its changes worked out anew."""
     applications = Application.objects.select_related("repository")
     application = get_object_or_404(applications, pk=pk, workspace=request.workspace)  # type: ignore[attr-defined]
-    form = ApplicationForm(request.POST or None, instance=application)
+    adds_trigger = "pattern" in request.POST
+    trigger_form = TriggerForm(request.POST if adds_trigger else None, application=application)
+    form = ApplicationForm(None if adds_trigger else request.POST or None, instance=application)
+    if adds_trigger and trigger_form.is_valid():
+        return triggers.add(request, trigger_form)
     if request.method == "POST" and form.is_valid():
         kept = applications.get(pk=pk)
         path, pinned = form.cleaned_data["monorepo_path"], form.cleaned_data["monorepo_path_is_pinned"]
@@ -44,6 +49,11 @@ def application_detail(request: HttpRequest, pk: int) -> HttpResponse:
     context = {
         "application": application,
         "form": form,
+        "trigger_form": trigger_form,
+        "triggers": triggers.triggers_of(application),
+        "repository_has_github_triggers": DeploymentTrigger.objects.filter(
+            application__repository=application.repository_id, kind=DeploymentTrigger.Kind.GITHUB_DEPLOYMENT
+        ).exists(),
         "running": _running(application.tracks.all()),
         "latest": _latest(application=application),
     }

@@ -9,7 +9,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
 from deployments import jobs
-from deployments.models import Job, RefusedRequest
+from deployments.models import Job, JobType, RefusedRequest
 from deployments.models.jobs import JobStatus
 from deployments.tasks import ring_bell
 
@@ -35,7 +35,12 @@ def job_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
     jobs_ = Job.objects.select_related("api_key", "deployment")
     job = get_object_or_404(jobs_, pk=pk, workspace=request.workspace)  # type: ignore[attr-defined]
     payload = json.dumps(job.payload, indent=2, ensure_ascii=False)
-    context = {"job": job, "payload": payload[:20_000], "payload_is_cut": len(payload) > 20_000}
+    context = {
+        "job": job,
+        "is_delivery": job.type == JobType.GITHUB_WEBHOOK,
+        "payload": payload[:20_000],
+        "payload_is_cut": len(payload) > 20_000,
+    }
     return render(request, "deployments/job_detail.html", context)
 
 

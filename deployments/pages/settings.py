@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST
 
 from deployments.changes import request_rebuild
 from deployments.forms import ApiKeyForm, WorkspaceForm
-from deployments.models import ApiKey, Track, Workspace
+from deployments.models import ApiKey, PullRequest, Track, Workspace
 from deployments.tasks import ring_bell
 
 
@@ -23,7 +23,10 @@ def workspace_settings(request: HttpRequest) -> HttpResponse:
         form.save()
         if "include_merge_commits" in form.changed_data:
             request_rebuild(Track.objects.filter(application__workspace=workspace))
-            ring_bell()
+        if "leave_out_bots" in form.changed_data:
+            rows = PullRequest.objects.filter(repository__workspace=workspace, author_is_bot=True)
+            rows.update(changes_pending=True)
+        ring_bell()
         messages.success(request, "Saved.")
         return redirect("deployments:settings")
     return render(request, "deployments/settings.html", {"form": form})

@@ -33,3 +33,37 @@ document.addEventListener("submit", (event) => {
   if (event.target.method !== "get") return;
   for (const field of event.target.elements) if (field.name && !field.value) field.disabled = true;
 });
+
+// A part of a page that the server tells anew every few seconds. Only what differs is touched, so that focus, scrolling
+// and opened rows stay as they are.
+function bringTo(now, wanted) {
+  if (now.isEqualNode(wanted)) return;
+  if (now.nodeType !== Node.ELEMENT_NODE) { now.nodeValue = wanted.nodeValue; return; }
+  for (const { name } of [...now.attributes]) if (name !== "open" && !wanted.hasAttribute(name)) now.removeAttribute(name);
+  for (const { name, value } of wanted.attributes) if (now.getAttribute(name) !== value) now.setAttribute(name, value);
+  const ids = new Set([...wanted.children].map((child) => child.id));
+  for (const child of [...now.children]) if (child.id && !ids.has(child.id)) child.remove();
+  let place = now.firstChild;
+  for (const child of [...wanted.childNodes]) {
+    let same = place;
+    while (same && ((same.id || "") !== (child.id || "") || same.nodeName !== child.nodeName)) same = same.nextSibling;
+    if (!same) { now.insertBefore(child, place); continue; }
+    if (same === place) place = place.nextSibling;
+    else now.insertBefore(same, place);
+    bringTo(same, child);
+  }
+  while (place) { const next = place.nextSibling; place.remove(); place = next; }
+}
+
+document.addEventListener("htmx:beforeRequest", (event) => {
+  if (document.hidden && event.target.matches("[data-live]")) event.preventDefault();
+});
+
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const shown = event.detail.target;
+  if (!event.detail.shouldSwap || !shown.matches("[data-live]")) return;
+  event.detail.shouldSwap = false;
+  const told = new DOMParser().parseFromString(event.detail.serverResponse, "text/html").getElementById(shown.id);
+  if (told) bringTo(shown, told);
+  else location.reload(); // the session has ended: the answer is the log-in page
+});
