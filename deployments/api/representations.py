@@ -7,7 +7,7 @@ from django.conf import settings
 from django.urls import reverse
 from rest_framework.request import Request
 
-from deployments.models import ApiKey, Change, Deployment, Job, Membership, RefusedRequest
+from deployments.models import ApiKey, Change, Deployment, Job, Membership, PullRequest, RefusedRequest
 
 
 def moment(value: datetime.datetime | None) -> str | None:
@@ -39,6 +39,7 @@ def deployment(row: Deployment) -> dict[str, Any]:
         "historyComplete": row.history_is_complete,
         "environmentUrl": row.environment_url,
         "logUrl": row.log_url,
+        "sources": row.sources or [row.source],
         "createdAt": moment(row.created_at),
         "archivedAt": moment(row.archived_at),
     }
@@ -47,7 +48,7 @@ def deployment(row: Deployment) -> dict[str, Any]:
 def deployment_in_full(row: Deployment) -> dict[str, Any]:
     """Return a deployment with its changes, its statuses and what ran before it."""
     previous = row.previous() if row.counts else None
-    changes = row.changes.select_related("commit").order_by("-commit__generation", "commit__sha")
+    changes = row.changes.select_related("commit", "pull_request").order_by("-commit__generation", "commit__sha")
     return {
         **deployment(row),
         "changes": [change(one) for one in changes],
@@ -80,8 +81,33 @@ def change(row: Change) -> dict[str, Any]:
         "author": row.commit.author,
         "startedAt": moment(row.started_at),
         "leadTimeSeconds": row.lead_time_seconds,
+        "stages": _stages(row),
+        "pullRequest": row.pull_request and _pull_request(row.pull_request),
         "clockWasAhead": row.clock_was_ahead,
         "filesUnknown": row.files_are_unknown,
+    }
+
+
+def _stages(row: Change) -> dict[str, int | None] | None:
+    """Return how long the change spent in each stage; a single commit has none."""
+    if row.coding_seconds is None:
+        return None
+    return {
+        "codingSeconds": row.coding_seconds,
+        "draftSeconds": row.draft_seconds,
+        "waitingForReviewSeconds": row.waiting_for_review_seconds,
+        "reviewSeconds": row.review_seconds,
+        "waitingForDeploymentSeconds": row.waiting_for_deployment_seconds,
+    }
+
+
+def _pull_request(row: PullRequest) -> dict[str, Any]:
+    return {
+        "number": row.number,
+        "title": row.title,
+        "url": row.url,
+        "author": row.author,
+        "mergedAt": moment(row.merged_at),
     }
 
 

@@ -116,10 +116,13 @@ def _older(request: HttpRequest, last: Deployment) -> str:
 def deployment_detail(request: HttpRequest, pk: int) -> HttpResponse:
     """Show what one deployment shipped and how that was worked out."""
     deployment = get_object_or_404(_visible(request), pk=pk)
-    changes = deployment.changes.select_related("commit").order_by("-commit__generation", "commit__sha")
+    changes = deployment.changes.select_related("commit", "pull_request").order_by(
+        "-commit__generation", "commit__sha"
+    )
     limit = None if request.GET.get("all") == "yes" else 200
     context = {
         "deployment": deployment,
+        "sources": [Deployment.Source(name).label for name in deployment.sources or [deployment.source]],
         "previous": deployment.previous() if deployment.counts else None,
         "changes": list(changes[:limit]),
         "more_changes": max(0, deployment.changes_count - limit) if limit else 0,

@@ -1,8 +1,10 @@
 """How times and kinds are written on pages."""
 
+from dataclasses import dataclass
+
 from django import template
 
-from deployments.models import ChangeKind
+from deployments.models import Change, ChangeKind
 
 register = template.Library()
 
@@ -15,6 +17,40 @@ _KINDS = {
     ChangeKind.DIVERGED: "It neither contains what ran before nor is contained in it: another line of the history.",
     ChangeKind.UNKNOWN: "Not enough of the history is known to say how it relates to what ran before.",
 }
+# The stages of a change in their order, by the field that has their length.
+_STAGES = {
+    "coding": "coding",
+    "draft": "draft",
+    "waiting_for_review": "waiting for review",
+    "review": "review",
+    "waiting_for_deployment": "waiting for deployment",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One stage of a change: how long it took, and which part of the bar it is, in per cent."""
+
+    name: str
+    label: str
+    seconds: int
+    start: float
+    width: float
+
+
+@register.filter
+def stages(change: Change) -> list[Stage]:
+    """Return the stages in which a change spent any time; none of a single commit."""
+    lengths = {name: getattr(change, f"{name}_seconds") or 0 for name in _STAGES}
+    total = sum(lengths.values())
+    found, reached = [], 0
+    for name, seconds in lengths.items():
+        if seconds > 0:
+            found.append(
+                Stage(name, _STAGES[name], seconds, round(100 * reached / total, 2), round(100 * seconds / total, 2))
+            )
+        reached += seconds
+    return found
 
 
 @register.filter

@@ -37,6 +37,7 @@ from deployments.models import (
 from deployments.pages.github import OF_APPS_ONLY, TICKS
 from tests import factories
 from tests.github.hooks import Github, Repo, commit, sha, work
+from tests.machines import Machine
 
 PAGE = "/settings/github/"
 LIVE = "/settings/github/live/"
@@ -639,3 +640,72 @@ def test_what_a_person_says_of_an_environment_is_kept_from_then_on(pages: Client
     pages.post(path, {"is_production": "on"})
     environment.refresh_from_db()
     assert (environment.is_production, environment.is_production_is_pinned) == (True, True)
+
+
+# --- Changes that are pull requests --------------------------------------------------------------------------------
+
+
+def ship(github: Github, repo: Repo, *numbers: int) -> Deployment:
+    """Deploy a commit, then the merges of pull requests, each with a review; return the later deployment."""
+    github.tell(repo.push("main", "", [commit("base", 0)], 0), repo.deployment_status(1, "base", "success", 1))
+    former = "base"
+    for number in numbers:
+        merge = f"merge-{number}"
+        head: dict[str, Any] = {"head": f"topic-{number}", "head_sha": f"work-{number}", "opened": 4}
+        done = {**head, "merged": 8, "merge_sha": merge, "title": f"Mend <door> {number}"}
+        github.tell(
+            repo.push(f"topic-{number}", "", [commit(f"work-{number}", 2)], 3),
+            repo.pull_request(number, "opened", 4, **head),
+            repo.review(number, 6, "approved", **head),
+            repo.push("main", former, [commit(merge, 8)], 8),
+            repo.pull_request(number, "closed", 8, **done),
+        )
+        former = merge
+    github.tell(repo.deployment_status(2, former, "success", 10))
+    return Deployment.objects.latest("deployed_at")
+
+
+def test_a_change_that_is_a_pull_request_is_shown_with_its_stages(
+    pages: Client, github: Github, repo: Repo, key: str
+) -> None:
+    deployment = ship(github, repo, 7)
+    answer = pages.get(f"/deployments/{deployment.pk}/")
+    assert 'href="https://github.com/acme/shop/pull/7"' in answer.content.decode()
+    text = text_of(answer)
+    assert "#7 Mend &lt;door&gt; 7" in text
+    assert "coding 2 h waiting for review 2 h review 2 h waiting for deployment 2 h" in text
+    assert "Reported by GitHub deployment" in text
+    assert "style=" not in answer.content.decode()
+    (change,) = Machine(key).get(f"/v1/deployments/{deployment.pk}").json()["changes"]
+    assert change["pullRequest"] == {
+        "number": 7, "title": "Mend <door> 7", "url": "https://github.com/acme/shop/pull/7", "author": "ada",
+        "mergedAt": "2026-03-02T17:00:00Z",
+    }  # fmt: skip
+    assert change["stages"] == {
+        "codingSeconds": 7200, "draftSeconds": 0, "waitingForReviewSeconds": 7200, "reviewSeconds": 7200,
+        "waitingForDeploymentSeconds": 7200,
+    }  # fmt: skip
+    assert sum(change["stages"].values()) == change["leadTimeSeconds"]
+
+
+def test_a_single_commit_has_neither_a_pull_request_nor_stages(pages: Client, workspace: Workspace, key: str) -> None:
+    deployment = factories.make_deployment(factories.make_track(workspace))
+    factories.make_change(deployment, factories.HOUR, message="Mend the door")
+    Deployment.objects.update(sources=["github", "api"])
+    answer = pages.get(f"/deployments/{deployment.pk}/")
+    assert "Reported by GitHub deployment, API" in text_of(answer)
+    assert 'class="stages"' not in answer.content.decode()
+    told = Machine(key).get(f"/v1/deployments/{deployment.pk}").json()
+    assert told["sources"] == ["github", "api"]
+    assert (told["changes"][0]["pullRequest"], told["changes"][0]["stages"]) == (None, None)
+
+
+def test_thirty_pull_requests_cost_the_queries_of_one(
+    pages: Client, github: Github, repo: Repo, key: str, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    deployment = ship(github, repo, *range(1, 31))
+    assert deployment.changes_count == 30
+    for ask in (lambda: pages.get(f"/deployments/{deployment.pk}/"),
+                lambda: Machine(key).get(f"/v1/deployments/{deployment.pk}")):  # fmt: skip
+        with django_assert_max_num_queries(16):
+            ask()

@@ -49,6 +49,7 @@ def test_a_deployment_reads_as_it_was_reported(ci: Machine) -> None:
         "historyComplete": False,
         "environmentUrl": "https://acme.example",
         "logUrl": "https://ci.example/42",
+        "sources": ["api"],
         "archivedAt": None,
     }
 
@@ -79,6 +80,8 @@ def test_a_deployment_alone_shows_its_changes_and_what_ran_before(ci: Machine) -
             "author": "Ada",
             "startedAt": "2026-03-01T13:00:00Z",
             "leadTimeSeconds": 3600,
+            "stages": None,
+            "pullRequest": None,
             "clockWasAhead": False,
             "filesUnknown": False,
         }
