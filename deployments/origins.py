@@ -19,7 +19,6 @@ from deployments.models import (
     DeploymentOrigin,
     DeploymentState,
     DeploymentStatus,
-    Environment,
     HistoryGap,
     ShippedCommit,
     Track,
@@ -78,6 +77,8 @@ def record_origin(catalog: Catalog, report: OriginReport) -> Deployment:
     Track.objects.select_for_update(no_key=True).get(pk=track.pk)
     origin = _known_origin(report)
     deployment = origin.deployment if origin else _join(track, report) or _create(track, report)
+    if report.is_production:
+        catalog.mark_as_production(environment)
     if origin is None:
         origin = DeploymentOrigin.objects.create(
             deployment=deployment,
@@ -90,7 +91,8 @@ def record_origin(catalog: Catalog, report: OriginReport) -> Deployment:
         if report.source not in deployment.sources:
             deployment.sources = [*deployment.sources, report.source]
     _add_status(deployment, report)
-    _follow_statuses(catalog, deployment, origin)
+    deployment = _at_its_environment(catalog, deployment, report.source)
+    _follow_statuses(deployment, origin)
     if report.is_production:
         catalog.mark_as_production(deployment.environment)
     deployment.save()
@@ -102,13 +104,15 @@ def _known_origin(report: OriginReport) -> DeploymentOrigin | None:
     return rows.filter(application=report.application, source=report.source, external_id=report.external_id).first()
 
 
-def find_same(track: Track, commit_sha: str, moment: datetime.datetime, source: str) -> Deployment | None:
-    """Return the deployment that another source told of and that this source has not yet told the end of."""
+def find_same(track: Track, commit_sha: str, moment: datetime.datetime, *sources: str) -> Deployment | None:
+    """Return the deployment that others told of and that none of these sources has yet told the end of."""
     window = datetime.timedelta(seconds=settings.SLIPWAY_SAME_DEPLOYMENT_SECONDS)
     near = Deployment.objects.filter(
         track=track, commit_sha=commit_sha, deployed_at__range=(moment - window, moment + window)
     )
-    candidates = [row for row in near if source not in row.sources or _is_awaited(row, source)]
+    candidates = [
+        row for row in near if all(source not in row.sources or _is_awaited(row, source) for source in sources)
+    ]
     return min(candidates, key=lambda row: (abs(row.deployed_at - moment), row.pk), default=None)
 
 
@@ -120,14 +124,57 @@ def _is_awaited(deployment: Deployment, source: str) -> bool:
 
 
 def _join(track: Track, report: OriginReport) -> Deployment | None:
-    deployment = find_same(track, report.commit_sha, report.reached_at or report.told_at, report.source)
+    # It may take long from the creation of a deployment until its end, which is what others tell of.
+    moment = report.reached_at or (report.status.created_at if report.status else report.told_at)
+    deployment = find_same(track, report.commit_sha, moment, report.source)
     if deployment is None:
         return None
     keep_own_origin(deployment)
+    _complete(deployment, report)
+    if report.reached_at is not None:
+        DeploymentStatus.objects.create(
+            deployment=deployment, state=DeploymentState.SUCCESS, created_at=report.reached_at
+        )
+    return deployment
+
+
+def _complete(deployment: Deployment, told: "OriginReport | Deployment") -> None:
+    """Fill in what nobody has told of a deployment so far. The caller saves."""
     for name in ("author", "description", "log_url", "ref", "task"):
         if not getattr(deployment, name):
-            setattr(deployment, name, getattr(report, name))
-    return deployment
+            setattr(deployment, name, getattr(told, name))
+    if deployment.monorepo_path is None and told.monorepo_path is not None:
+        deployment.monorepo_path = told.monorepo_path
+        deployment.lineage_pending = True
+
+
+def unite(kept: Deployment, other: Deployment) -> None:
+    """Make one deployment of two that turn out to be the same. The caller holds the tracks of both."""
+    for row in (kept, other):
+        keep_own_origin(row)
+    own = other.origins.filter(external_id=_own_id(other))
+    own.update(external_id=_own_id(kept))
+    other.origins.update(deployment=kept, application=kept.application_id)
+    other.statuses.update(deployment=kept)
+    other.jobs.update(deployment=kept)
+    _complete(kept, other)
+    kept.sources = [*kept.sources, *(source for source in other.sources if source not in kept.sources)]
+    if other.change_kind:
+        Track.objects.filter(pk=other.track_id).update(rebuild_pending=True)
+    other.delete()
+    kept.lineage_pending = kept.lineage_pending or kept.reached_environment
+    apply_states(kept, [status.state for status in _in_order(kept)])
+    settle(kept)
+    kept.save()
+
+
+def _own_id(deployment: Deployment) -> str:
+    """Return the id of what a source without ids of its own told."""
+    return f"deployment:{deployment.pk}"
+
+
+def _in_order(deployment: Deployment) -> list[DeploymentStatus]:
+    return list(deployment.statuses.order_by("created_at", F("external_id").asc(nulls_first=True), "id"))
 
 
 def keep_own_origin(deployment: Deployment) -> None:
@@ -138,7 +185,7 @@ def keep_own_origin(deployment: Deployment) -> None:
         deployment=deployment,
         application_id=deployment.application_id,
         source=deployment.source,
-        external_id=f"deployment:{deployment.pk}",
+        external_id=_own_id(deployment),
         version=deployment.version,
         reached_at=deployment.deployed_at if deployment.reached_environment else None,
         reached_at_is_stated=deployment.reached_environment and deployment.deployed_at_is_stated,
@@ -193,18 +240,36 @@ def _add_status(deployment: Deployment, report: OriginReport) -> None:
     )
 
 
-def _follow_statuses(catalog: Catalog, deployment: Deployment, origin: DeploymentOrigin) -> None:
+def _at_its_environment(catalog: Catalog, deployment: Deployment, source: str) -> Deployment:
+    """Bring a deployment to where its latest status says that it is, and return it, or what it is there already."""
+    named = next(
+        (status.environment_name for status in reversed(_in_order(deployment)) if status.environment_name), ""
+    )
+    environment = catalog.environment(named) if named and source == Source.GITHUB else deployment.environment
+    if deployment.environment_id == environment.pk:
+        return deployment
+    track, _ = Track.objects.get_or_create(application=deployment.application, environment=environment)
+    Track.objects.select_for_update(no_key=True).get(pk=track.pk)
+    same = find_same(track, deployment.commit_sha, deployment.deployed_at, *deployment.sources)
+    _move_to(deployment, track)
+    if same is None:
+        return deployment
+    deployment.save()
+    unite(same, deployment)
+    return same
+
+
+def _follow_statuses(deployment: Deployment, origin: DeploymentOrigin) -> None:
     """Bring a deployment in line with all statuses that are known of it, in whatever order they arrived."""
-    statuses = list(deployment.statuses.order_by("created_at", F("external_id").asc(nulls_first=True), "id"))
+    statuses = _in_order(deployment)
     told = [status for status in statuses if status.external_id is not None]
-    if told:
+    if told and origin.source == Source.GITHUB:
+        origin.deployment = deployment
         origin.reached_at = next((s.created_at for s in told if s.state == DeploymentState.SUCCESS), None)
         origin.save(update_fields=["reached_at"])
         for name in ("environment_url", "log_url"):
             if text := next((getattr(s, name) for s in reversed(told) if getattr(s, name)), ""):
                 setattr(deployment, name, text)
-        if named := next((s.environment_name for s in reversed(told) if s.environment_name), ""):
-            _move_to_environment(deployment, catalog.environment(named))
     apply_states(deployment, [status.state for status in statuses])
     if told and not any(found.reached_at for found in deployment.origins.all()):
         move_in_time(deployment, told[-1].created_at)  # it is under way, or failed, until now
@@ -254,15 +319,11 @@ def move_in_time(deployment: Deployment, moment: datetime.datetime) -> None:
     deployment.lineage_pending = deployment.lineage_pending or deployment.reached_environment
 
 
-def _move_to_environment(deployment: Deployment, environment: Environment) -> None:
-    """Move a deployment to the environment that its latest status names. Both tracks are worked out anew."""
-    if deployment.environment_id == environment.pk:
-        return
-    application = deployment.application
-    track, _ = Track.objects.get_or_create(application=application, environment=environment)
+def _move_to(deployment: Deployment, track: Track) -> None:
+    """Move a deployment to another track of its application. Both are worked out anew."""
     if deployment.change_kind:
         Track.objects.filter(Q(pk=deployment.track_id) | Q(pk=track.pk)).update(rebuild_pending=True)
         for model in (ShippedCommit, Change, HistoryGap):
             model.objects.filter(deployment=deployment).delete()
-    deployment.track, deployment.environment = track, environment
+    deployment.track, deployment.environment = track, track.environment
     deployment.lineage_pending = deployment.lineage_pending or deployment.reached_environment

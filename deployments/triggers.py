@@ -68,11 +68,14 @@ def _on_branch(catalog: Catalog, repository: Repository, push: Push, author: str
     recorded = []
     for trigger in _triggers(repository, Kind.PUSH):
         if matches(trigger.pattern, branch) and _concerns(trigger.application, push.shas, is_cut=push.is_truncated):
-            report = _report(
-                trigger, Source.PUSH, f"{push.ref}@{push.before}..{push.after}", push.after, push.pushed_at, author
-            )
+            report = _report(trigger, Source.PUSH, _move(push), push.after, push.pushed_at, author)
             recorded.append(record_origin(catalog, report))
     return recorded
+
+
+def _move(push: Push) -> str:
+    """Return what tells a move of a ref from all others, the name of the ref last: it may be cut off."""
+    return f"{push.after}@{push.pushed_at.isoformat()} {push.ref}"
 
 
 def _concerns(application: Application, shas: Collection[str], *, is_cut: bool = False) -> bool:
@@ -90,7 +93,7 @@ def _on_tag(catalog: Catalog, repository: Repository, push: Push, author: str) -
     return [
         record_origin(
             catalog,
-            _report(trigger, Source.TAG, f"{tag}@{push.after}", push.after, push.pushed_at, author, version=tag),
+            _report(trigger, Source.TAG, _move(push), push.after, push.pushed_at, author, version=tag),
         )
         for trigger in _triggers(repository, Kind.TAG)
         if matches(trigger.pattern, tag)
@@ -206,7 +209,7 @@ def _report(
 ) -> OriginReport:
     return OriginReport(
         source=source,
-        external_id=external_id[:255] + (f"→{trigger.environment_id}" if len(external_id) < 200 else ""),
+        external_id=f"{trigger.environment_id}:{external_id}"[:255],
         application=trigger.application,
         environment=trigger.environment.name,
         version=version[:255] or sha[:12],

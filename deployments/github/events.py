@@ -121,7 +121,8 @@ def _deployment(event: _Event) -> None:
             task=text(deployment, "task"),
             monorepo_path=fields.get("monorepoPath"),
             is_transient=deployment.get("transient_environment") is True,
-            is_production=deployment.get("production_environment") is True,
+            # A trigger's environment is the choice of a person.
+            is_production=deployment.get("production_environment") is True and where == environment,
         )
         event.handled.record([record_origin(event.catalog, report)])
     if not event.handled.deployments:
@@ -160,13 +161,15 @@ def _release(event: _Event) -> None:
     if found.get("draft") is True:
         event.handled.notes.append(f"Release {tag} is a draft")
         return
+    known = Release.objects.filter(repository=event.repository, github_id=github_id).first()
     release, _ = Release.objects.update_or_create(
         repository=event.repository,
         github_id=github_id,
         defaults={
             "tag_name": tag,
             "name": text(found, "name"),
-            "is_prerelease": found.get("prerelease") is True,
+            # Once it was more than that it has been deployed as such, whatever event arrives later.
+            "is_prerelease": found.get("prerelease") is True and (known is None or known.is_prerelease),
             "author": text(part(found, "author"), "login"),
             "url": payloads.web_address(found, "html_url"),
             "published_at": published_at,

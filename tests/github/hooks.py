@@ -262,9 +262,9 @@ class Repo:
             "repository": self.json(at(hours)),
         }
 
-    def tag(self, name: str, commit_name: str, hours: float, **fields: Any) -> tuple[str, Payload]:
+    def tag(self, name: str, commit_name: str, hours: float, before: str = "", **fields: Any) -> tuple[str, Payload]:
         """The push of an annotated tag: `after` is the tag itself, and no commits are listed."""
-        event = self.push(f"refs/tags/{name}", "", [], hours, after=f"tag object {name}", **fields)
+        event = self.push(f"refs/tags/{name}", before, [], hours, after=f"tag object {name}", **fields)
         event[1]["head_commit"] = commit(commit_name, hours - 0.5)
         return event
 
