@@ -10,6 +10,7 @@ from deployments.models import (
     Application,
     Change,
     Commit,
+    DeploymentOrigin,
     FormerName,
     HistoryGap,
     Incident,
@@ -18,9 +19,11 @@ from deployments.models import (
     Repository,
     ShippedCommit,
     Track,
+    Workspace,
 )
 from deployments.models.github import GitRef
 from deployments.names import name_key
+from deployments.origins import find_same, unite
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,9 @@ def follow(catalog: Catalog, facts: RepositoryFacts) -> Repository:
 
 
 def _of_id(catalog: Catalog, facts: RepositoryFacts) -> Repository | None:
-    return Repository.objects.filter(workspace=catalog.workspace, github_id=facts.github_id).first()
+    # Held as whoever works out its pull requests and changes holds it, before any track.
+    rows = Repository.objects.select_for_update(no_key=True)
+    return rows.filter(workspace=catalog.workspace, github_id=facts.github_id).first()
 
 
 def _adopt_or_create(catalog: Catalog, facts: RepositoryFacts) -> Repository:
@@ -163,6 +168,7 @@ def _move_application(kept: Repository, application: Application) -> None:
     for track in application.tracks.all():
         mine, _ = Track.objects.get_or_create(application=same, environment_id=track.environment_id)
         _move_deployments(track, mine)
+    _move_settings(application, same)
     application.delete()
 
 
@@ -173,7 +179,32 @@ def _move_deployments(track: Track, mine: Track) -> None:
     for row in track.deployments.filter(deployed_at_is_stated=True):
         if (row.version, row.commit_sha, row.deployed_at) in stated:
             row.delete()
+    moved = list(track.deployments.in_track_order())
+    DeploymentOrigin.objects.filter(deployment__in=moved).update(application=mine.application_id)
+    known = [find_same(mine, row.commit_sha, row.deployed_at, *row.sources) for row in moved]
     track.deployments.update(track=mine, application=mine.application_id)
+    united = set[int]()
+    for row, same in zip(moved, known, strict=True):
+        if same is not None and same.pk not in united:
+            row.refresh_from_db()
+            unite(same, row)
+            united.add(same.pk)
+
+
+def _move_settings(application: Application, same: Application) -> None:
+    """Keep what people have set up for an application that turns out to be another one."""
+    for trigger in application.triggers.all():
+        if not same.triggers.filter(
+            kind=trigger.kind, pattern=trigger.pattern, environment=trigger.environment_id
+        ).exists():
+            trigger.application = same
+            trigger.save(update_fields=["application"])
+    if not same.monorepo_path_is_pinned and (application.monorepo_path_is_pinned or not same.monorepo_path):
+        same.monorepo_path = application.monorepo_path
+        same.monorepo_path_is_pinned = application.monorepo_path_is_pinned
+        same.save(update_fields=["monorepo_path", "monorepo_path_is_pinned"])
+    Incident.objects.filter(application=application).update(application=same)
+    Workspace.objects.filter(default_application=application).update(default_application=same)
 
 
 def _move_commits(kept: Repository, other: Repository) -> None:
