@@ -269,6 +269,8 @@ SLIPWAY_JOB_RETENTION_DAYS = env.int("SLIPWAY_JOB_RETENTION_DAYS", default=90)
 SLIPWAY_REFUSED_RETENTION_DAYS = env.int("SLIPWAY_REFUSED_RETENTION_DAYS", default=7)
 # Jobs that a worker takes at once. More saves commits, but on SQLite it holds the write lock for longer.
 SLIPWAY_JOB_BATCH_SIZE = env.int("SLIPWAY_JOB_BATCH_SIZE", default=50)
+# Left between two transactions of a worker on SQLite, for requests that wait for their turn to write.
+SLIPWAY_SQLITE_GAP_SECONDS = 0.02
 # A worker that says nothing for so long is dead, and its jobs are given to another.
 SLIPWAY_JOB_CLAIM_SECONDS = env.int("SLIPWAY_JOB_CLAIM_SECONDS", default=15)
 SLIPWAY_WEB_WORKERS = env.int("SLIPWAY_WEB_WORKERS", default=2)

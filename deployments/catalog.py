@@ -19,6 +19,8 @@ class Catalog:
         self._applications: dict[tuple[int, str], Application] = {}
         self._environments: dict[str, Environment] = {}
         self._tracks: dict[tuple[int, int], Track] = {}
+        # By id of a track: whether GitHub, or an import, tells of its deployments too.
+        self.told_elsewhere: dict[int, bool] = {}
 
     def repository(self, full_name: str) -> Repository:
         """Return the repository of this name, as it was first written."""

@@ -74,6 +74,7 @@ def record_origin(catalog: Catalog, report: OriginReport) -> Deployment:
     """Record a deployment that GitHub tells of, or add to one that is known. The caller holds a transaction."""
     environment = catalog.environment(report.environment)
     track = catalog.track(report.application, environment)
+    catalog.told_elsewhere[track.pk] = True
     Track.objects.select_for_update(no_key=True).get(pk=track.pk)
     origin = _known_origin(report)
     deployment = origin.deployment if origin else _join(track, report) or _create(track, report)
@@ -102,6 +103,15 @@ def record_origin(catalog: Catalog, report: OriginReport) -> Deployment:
 def _known_origin(report: OriginReport) -> DeploymentOrigin | None:
     rows = DeploymentOrigin.objects.select_related("deployment__environment", "deployment__track")
     return rows.filter(application=report.application, source=report.source, external_id=report.external_id).first()
+
+
+def is_told_elsewhere(catalog: Catalog, track: Track) -> bool:
+    """Tell whether anybody but the API tells of deployments of a track. Asked once in a batch."""
+    if track.pk not in catalog.told_elsewhere:
+        others = Deployment.objects.filter(track=track).exclude(source=Source.API)
+        origins = DeploymentOrigin.objects.filter(application=track.application_id)
+        catalog.told_elsewhere[track.pk] = others.exists() or origins.exists()
+    return catalog.told_elsewhere[track.pk]
 
 
 def find_same(track: Track, commit_sha: str, moment: datetime.datetime, *sources: str) -> Deployment | None:

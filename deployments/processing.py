@@ -16,6 +16,7 @@ from deployments.catalog import Catalog
 from deployments.changes import derive_changes, tracks_with_pending_work
 from deployments.github import events, history
 from deployments.github.client import GithubError
+from deployments.github.payloads import Unreadable
 from deployments.models import Deployment, GithubConnection, Job, JobStatus, JobType, Repository, Track
 from deployments.pull_requests import repositories_with_pending_pull_requests, work_out_pull_requests
 from deployments.recording import (
@@ -40,7 +41,6 @@ logger = logging.getLogger(__name__)
 
 # What can pass by itself is told apart in the log from what somebody has to mend.
 _PASSING = (DatabaseError,)
-_SQLITE_GAP_SECONDS = 0.02
 # A delivery takes twenty times as many statements as a report: fewer of them in a transaction hold others up as long.
 _WEBHOOKS_AT_ONCE = 10
 
@@ -64,7 +64,7 @@ def _let_others_write() -> None:
     Without it a busy worker takes the lock again before any request that waits for it has looked.
     """
     if connection.vendor == "sqlite":
-        time.sleep(_SQLITE_GAP_SECONDS)
+        time.sleep(settings.SLIPWAY_SQLITE_GAP_SECONDS)
 
 
 def work_out_everything(repository_id: int) -> None:
@@ -160,6 +160,9 @@ def _record_webhooks(batch: list[Job], heard: Heard) -> list[Job]:
         jobs_ = list(of_workspace)
         catalog = Catalog(jobs_[0].workspace)
         for job in jobs_:
+            if job.deployment is not None:  # recorded before a worker died: what has no id would be recorded anew
+                heard[job.id] = _Touched(job.deployment.application.repository_id, {job.deployment.track_id})
+                continue
             handled = events.handle(catalog, job.event, job.payload, job.created_at)
             for line in handled.notes:
                 job.note(line)
@@ -262,11 +265,15 @@ def fail(job: Job, error: Exception) -> None:
         logger.warning("job %s failed for now: %s", job.id, error)
         said = str(error).partition("\n")[0]  # PostgreSQL goes on with details for its operator
         reason = f"The database did not take it: {said}"
+    elif isinstance(error, Unreadable):
+        logger.warning("job %s cannot be read: %s", job.id, error)
+        reason = str(error)
     else:
         logger.exception("job %s failed", job.id, exc_info=error)
         is_told = isinstance(error, ValueError | GithubError)
         reason = f"{error}" if is_told else f"Unexpected {type(error).__name__}: {error}"
+    put_down = jobs.give_up if isinstance(error, Unreadable) else jobs.fail
     with transaction.atomic():
         for held in jobs.hold([job]):
-            jobs.fail(held, reason.strip()[:1000])
+            put_down(held, reason.strip()[:1000])
             jobs.save([held])

@@ -22,7 +22,7 @@ from deployments.models import (
     Track,
 )
 from deployments.models.deployments import UNFINISHED_STATES
-from deployments.origins import find_same, keep_own_origin, settle
+from deployments.origins import find_same, is_told_elsewhere, keep_own_origin, settle
 
 Source = Deployment.Source
 
@@ -122,7 +122,7 @@ def record_deployment(
     """
     track = _track(catalog, report)
     known = _find(track, report, reported_at)
-    if known is None and source == Source.API:
+    if known is None and source == Source.API and is_told_elsewhere(catalog, track):
         known = find_same(track, report.commit_sha, report.deployed_at or reported_at, source)
     if known is None:
         deployment = _create(track, report, reported_at, source)

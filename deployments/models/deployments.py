@@ -167,6 +167,8 @@ class Deployment(models.Model):
                 condition=Q(reached_environment=True, archived_at=None),
                 name="deployment_reached",
             ),
+            # Whether anybody but the API tells of a track.
+            models.Index(fields=["track"], condition=~Q(source="api"), name="deployment_told_elsewhere"),
             # What derivation has still to do; the sweep looks here too.
             models.Index(
                 fields=["track", "deployed_at"], condition=Q(lineage_pending=True), name="deployment_pending"

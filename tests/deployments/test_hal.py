@@ -235,9 +235,9 @@ def test_a_running_job_whose_deployment_is_recorded_stops_after_that(
     claimed = jobs.claim(1)
     derive = processing._derive
 
-    def withdraw_then_derive(batch: list[Job]) -> list[Job]:
+    def withdraw_then_derive(batch: list[Job], heard: Any) -> list[Job]:
         assert ci.request("PUT", f"/api/jobs/{claimed[0].pk}/stopped").status_code == 200
-        return derive(batch)
+        return derive(batch, heard)
 
     monkeypatch.setattr(processing, "_derive", withdraw_then_derive)
     process(claimed)

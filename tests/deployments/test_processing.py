@@ -196,7 +196,7 @@ def test_a_deployment_that_is_deleted_meanwhile_does_not_fail_its_job(ci: Machin
     claimed = jobs.claim(10)
     with transaction.atomic():
         recorded = processing._record(claimed)
-    derived = processing._derive(recorded)
+    derived = processing._derive(recorded, {})
     Deployment.objects.all().delete()
     with transaction.atomic():
         processing._complete(derived)
