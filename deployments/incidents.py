@@ -35,7 +35,8 @@ def record_issue(repository: Repository, facts: IssueFacts) -> Incident | None:
     rows = Incident.objects.select_for_update().filter(workspace=workspace, source=Incident.Source.GITHUB)
     incident = rows.filter(external_id=str(facts.github_id)).first()
     if incident is None:
-        if not is_incident and not any(name_key(label) in wanted for label in facts.lost_labels):
+        # One that is none any more is kept as such: of the time before, an event may still arrive.
+        if not any(name_key(label) in wanted for label in (*facts.labels, *facts.lost_labels)):
             return None
         incident = Incident(
             workspace=workspace,

@@ -213,6 +213,13 @@ def fail(job: Job, reason: str) -> None:
     job.note(f"Attempt {job.attempt} of {job.max_attempts} failed, next in {delay} s: {reason}")
 
 
+def give_up(job: Job, reason: str) -> None:
+    """Bring a held job to rest in ERROR at once: no other attempt would end otherwise. The caller saves."""
+    job.attempt += 1
+    job.error = reason
+    end(job, JobStatus.ERROR, f"Gave up: {reason}")
+
+
 def put_off(job: Job, until: datetime.datetime, reason: str) -> None:
     """Put a held job back until a moment, without counting that as an attempt. The caller saves."""
     job.status = JobStatus.QUEUED

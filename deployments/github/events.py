@@ -200,9 +200,13 @@ def _repository(event: _Event) -> None:
     event.handled.notes.append(f"Repository {event.repository}: {event.action}")
 
 
+_OF_A_DEPLOYMENT = {"environment", "app", "version", "commitHash"}
+
+
 def _dispatch(event: _Event) -> None:
     body = event.payload.get("client_payload")
-    if not isinstance(body, dict) or not {"environment", "app", "version", "commitHash"} <= body.keys():
+    # With one of its fields missing it is still meant to be one, and is told what it lacks.
+    if not isinstance(body, dict) or len(_OF_A_DEPLOYMENT & body.keys()) < len(_OF_A_DEPLOYMENT) - 1:
         event.handled.notes.append(f"Dispatch “{event.action}” has not the fields of a deployment")
         return
     try:

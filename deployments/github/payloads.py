@@ -26,6 +26,7 @@ Payload = dict[str, Any]
 MOST_COMMITS = 2048
 MOST_FILES = 3000
 _MESSAGE_LENGTH = 4000
+_FAR_OFF = 3000  # years
 _SHA = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 _VERSION = re.compile(r"[vV]?\d+(\.\d+)+([-+.].*)?")
 _STATES = {"success", "pending", "queued", "in_progress", "failure", "error", "inactive", "waiting"}
@@ -53,25 +54,36 @@ def web_address(payload: Payload, *names: str) -> str:
     return next((value for value in values if value.lower().startswith(("http://", "https://"))), "")
 
 
-def number(payload: Payload, name: str) -> int | None:
-    """Return a whole number that fits a column of 64 bits, or None."""
+def items(payload: Payload, name: str) -> list[Any]:
+    """Return a list of the payload, or an empty one."""
     value = payload.get(name)
-    fits = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63
+    return value if isinstance(value, list) else []
+
+
+def number(payload: Payload, name: str, *, bits: int = 64) -> int | None:
+    """Return a whole number that fits a column of so many bits, or None."""
+    value = payload.get(name)
+    fits = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2 ** (bits - 1)
     return value if fits else None
 
 
 def moment(payload: Payload, name: str) -> datetime.datetime | None:
-    """Return a moment that is written as ISO 8601, or as seconds since 1970; None where it is neither."""
+    """Return a moment that is written as ISO 8601, or as seconds since 1970; None where it is neither.
+
+    So is what lies so far off that nothing could be reckoned with it.
+    """
     value = payload.get(name)
     try:
         if isinstance(value, int) and not isinstance(value, bool):
-            return datetime.datetime.fromtimestamp(value, datetime.UTC)
-        if not isinstance(value, str):
+            found = datetime.datetime.fromtimestamp(value, datetime.UTC)
+        elif isinstance(value, str):
+            found = datetime.datetime.fromisoformat(value.strip())
+        else:
             return None
-        found = datetime.datetime.fromisoformat(value.strip())
-        return found.replace(tzinfo=datetime.UTC) if found.tzinfo is None else found.astimezone(datetime.UTC)
+        found = found.replace(tzinfo=datetime.UTC) if found.tzinfo is None else found.astimezone(datetime.UTC)
     except (ValueError, OverflowError, OSError):
         return None
+    return found if 1970 <= found.year < _FAR_OFF else None
 
 
 def required_moment(payload: Payload, *names: str) -> datetime.datetime:
@@ -129,9 +141,7 @@ def push_report(payload: Payload, received_at: datetime.datetime) -> PushReport:
     ref = text(payload, "ref", 500)
     if not ref.startswith("refs/"):
         raise Unreadable("The push has no ref.")
-    commits = [
-        commit for commit in payload.get("commits") or () if isinstance(commit, dict) and sha(commit.get("id"))
-    ]
+    commits = [commit for commit in items(payload, "commits") if isinstance(commit, dict) and sha(commit.get("id"))]
     head = part(payload, "head_commit")
     after = sha(payload.get("after"))
     if ref.startswith("refs/tags/") and after:
@@ -163,7 +173,7 @@ def pushed_commit(commit: Payload) -> CommitReport:
     files = [
         file
         for name in ("added", "removed", "modified")
-        for file in commit.get(name) or ()
+        for file in items(commit, name)
         if isinstance(file, str) and file
     ]
     is_told = any(isinstance(commit.get(name), list) for name in ("added", "removed", "modified"))
@@ -208,7 +218,7 @@ def _touched(files: list[Any]) -> tuple[str, ...] | None:
 def pull_request_facts(payload: Payload) -> PullRequestFacts:
     """Return what an event tells of its pull request. Raises Unreadable."""
     row, action = part(payload, "pull_request"), payload.get("action")
-    facts_number = number(row, "number")
+    facts_number = number(row, "number", bits=32)
     if facts_number is None:
         raise Unreadable("The event has no number of a pull request.")
     user, head, base = part(row, "user"), part(row, "head"), part(row, "base")
@@ -233,7 +243,7 @@ def pull_request_facts(payload: Payload) -> PullRequestFacts:
         head_is_elsewhere=origin.get("id") != home.get("id"),
         # GitHub tells a merge commit of open ones too: that of a trial.
         merge_commit_sha=sha(row.get("merge_commit_sha")) if merged_at else "",
-        commits_count=number(row, "commits"),
+        commits_count=number(row, "commits", bits=32),
         merged_at=merged_at,
         closed_at=moment(row, "closed_at"),
         ready_at=told_at if action == "ready_for_review" else None,
@@ -242,9 +252,9 @@ def pull_request_facts(payload: Payload) -> PullRequestFacts:
     )
 
 
-def label_names(labels: Any) -> tuple[str, ...]:
+def label_names(labels: list[Any]) -> tuple[str, ...]:
     """Return the names of labels."""
-    return tuple(text(label, "name") for label in labels or () if isinstance(label, dict))
+    return tuple(text(label, "name") for label in labels if isinstance(label, dict))
 
 
 def review_facts(review: Payload, *, is_dismissed: bool = False) -> ReviewFacts | None:
@@ -329,7 +339,7 @@ def issue_facts(payload: Payload) -> IssueFacts:
         github_id=github_id,
         title=text(issue, "title", 500) or f"Issue {github_id}",
         url=web_address(issue, "html_url"),
-        labels=label_names(issue.get("labels")),
+        labels=label_names(items(issue, "labels")),
         opened_at=required_moment(issue, "created_at"),
         closed_at=moment(issue, "closed_at") if is_closed else None,
         told_at=required_moment(issue, "updated_at", "created_at"),

@@ -1,6 +1,8 @@
 """What each of GitHub's events leads to, in whatever order, how often and how damaged it is delivered."""
 
+import copy
 import itertools
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -15,13 +17,15 @@ from deployments.models import (
     Deployment,
     Environment,
     GitRef,
+    Incident,
     Job,
     PullRequest,
     Push,
     Repository,
+    Workspace,
 )
 from tests.factories import make_workspace
-from tests.github.hooks import Github, Payload, Repo, at, commit, sha, work
+from tests.github.hooks import Github, Payload, Repo, at, commit, examples, iso, sha, work
 
 pytestmark = pytest.mark.django_db
 Event = tuple[str, Payload]
@@ -544,3 +548,222 @@ class TestPullRequests:
         change = Change.objects.get(pull_request__number=7)
         assert (change.lead_time_seconds, change.coding_seconds) == (6 * 3600, 3600)
         assert Change.objects.get(pull_request__number=8).lead_time_seconds == 6.5 * 3600
+
+
+class TestIssues:
+    def incidents(self, workspace: Workspace) -> list[tuple[str, Any, Any]]:
+        rows = Incident.objects.filter(workspace=workspace, is_withdrawn=False)
+        return [(row.title, row.started_at, row.resolved_at) for row in rows]
+
+    def in_any_order(self, *events: Event) -> list[tuple[str, Any, Any]]:
+        """Return the incidents after events, which are the same in whatever order these are told."""
+        ends = []
+        for order in itertools.permutations(events):
+            github = Github(make_workspace())
+            for event in order:
+                github.deliver(*event)
+            work()
+            ends.append(self.incidents(github.workspace))
+        assert all(end == ends[0] for end in ends)
+        return ends[0]
+
+    def test_the_label_makes_an_incident_of_one(self, repo: Repo) -> None:
+        events = repo.issue("opened", 1), repo.issue("labeled", 2, "bug", "Incident", label="Incident")
+
+        assert self.in_any_order(*events) == [("The shop is down", at(1), None)]
+
+    def test_its_closing_is_the_end(self, repo: Repo) -> None:
+        opened, closed = repo.issue("opened", 1, "incident"), repo.issue("closed", 4, "incident", closed=4)
+
+        assert self.in_any_order(opened, closed) == [("The shop is down", at(1), at(4))]
+
+    def test_unless_it_was_reopened(self, repo: Repo) -> None:
+        closed = repo.issue("closed", 4, "incident", closed=4)
+        reopened = repo.issue("reopened", 5, "incident")
+        reopened[1]["issue"]["closed_at"] = iso(at(4))
+
+        assert self.in_any_order(repo.issue("opened", 1, "incident"), closed, reopened) == [
+            ("The shop is down", at(1), None)
+        ]
+
+    def test_one_without_the_label_is_none(self, repo: Repo) -> None:
+        assert self.in_any_order(repo.issue("opened", 1, "bug"), repo.issue("closed", 2, "bug", closed=2)) == []
+
+    def test_one_that_loses_the_label_is_none_any_more(self, repo: Repo) -> None:
+        events = (
+            repo.issue("labeled", 2, "incident", label="incident"),
+            repo.issue("unlabeled", 3, label="incident"),
+            repo.issue("closed", 4, closed=4),
+        )
+
+        assert self.in_any_order(*events) == []
+
+    @pytest.mark.parametrize("action", ["deleted", "transferred"])
+    def test_one_that_is_gone_is_none_any_more(self, repo: Repo, action: str) -> None:
+        events = repo.issue("labeled", 2, "incident", label="incident"), repo.issue(action, 3, "incident")
+
+        assert self.in_any_order(*events) == []
+
+    def test_the_label_may_be_another(self, github: Github, repo: Repo) -> None:
+        github.workspace.incident_labels = ["sev1", "SEV2"]
+        github.workspace.save()
+        github.tell(repo.issue("opened", 1, "incident"), repo.issue("opened", 1, "sev2", issue_id=2))
+
+        assert len(self.incidents(github.workspace)) == 1
+
+
+FIELDS = {"environment": "production", "app": "api", "version": "v1", "commitHash": sha("a")}
+
+
+class TestDispatches:
+    def test_one_with_the_fields_of_a_deployment_is_one(self, github: Github, repo: Repo) -> None:
+        github.tell(repo.dispatch(1, **FIELDS, deployedAt=at(0.5).isoformat(), author="ada", monorepoPath="x/"))
+
+        row = Deployment.objects.get()
+        assert (row.application.name, row.application.repository.full_name) == ("api", "acme/shop")
+        assert (row.version, row.commit_sha, row.deployed_at) == ("v1", sha("a"), at(0.5))
+        assert (row.author, row.monorepo_path) == ("ada", "x")
+
+    def test_any_other_is_none(self, github: Github, repo: Repo) -> None:
+        github.tell(repo.dispatch(1), repo.dispatch(2, environment="production", run=7))
+        event, payload = repo.dispatch(3)
+        for nothing in (None, [], "text", 7):
+            github.tell((event, {**payload, "client_payload": nothing}))
+
+        assert not Deployment.objects.exists()
+
+    @pytest.mark.parametrize(
+        ("wrong", "field"),
+        [
+            ({"version": 7}, "version"),
+            ({"version": None}, "version"),
+            ({"commitHash": ""}, "commitHash"),
+            ({"deployedAt": "yesterday"}, "deployedAt"),
+            ({"state": "finished"}, "state"),
+            ({"commits": [{"sha": 1}]}, "commits"),
+            ({"monorepoPath": "../x"}, "monorepoPath"),
+            ({"repositoryFullName": ""}, "repositoryFullName"),
+        ],
+    )
+    def test_a_wrong_one_ends_with_the_name_of_the_field(
+        self, github: Github, repo: Repo, wrong: Payload, field: str
+    ) -> None:
+        before = Repository.objects.count()
+        job = ended(github, *repo.dispatch(1, **{**FIELDS, **wrong}))
+
+        assert (job.status, job.attempt) == ("ERROR", 1)
+        assert field in job.error
+        assert not Deployment.objects.exists()
+        assert Repository.objects.count() == before
+
+    @pytest.mark.parametrize("field", FIELDS)
+    def test_one_that_lacks_a_field_is_said_to(self, github: Github, repo: Repo, field: str) -> None:
+        job = ended(github, *repo.dispatch(1, **{name: FIELDS[name] for name in FIELDS if name != field}))
+
+        assert job.status == "ERROR"
+        assert f"{field}: This field is required" in job.error
+
+    def test_a_worker_that_dies_over_it_leaves_one_deployment(self, github: Github, repo: Repo) -> None:
+        """Recorded, and then processed once more, as what a worker had claimed that died is."""
+        job = github.deliver(*repo.dispatch(1, **FIELDS))
+        work()
+        Job.objects.filter(pk=job.pk).update(status="QUEUED")
+        work()
+
+        assert Deployment.objects.count() == 1
+        job.refresh_from_db()
+        assert job.status == "COMPLETE"
+
+
+NONSENSE: list[Any] = [
+    None, True, -1, 0, 7, 2**31, 2**63, 10**30, 1.5, "", "text", "2026-03-02T09:00:00Z", "0001-01-01T00:00:00+14:00",
+    "9999-12-31T23:59:59Z", "2026-02-30T00:00:00Z", "0" * 40, "a" * 40, "x" * 5000, [], [[]], [None], [7], ["text"],
+    [{}], {}, {"id": "text"}, {"id": 10**30}, {"login": 7}, {"from": []}, {"name": {"from": 7}},
+]  # fmt: skip
+EVENTS = [
+    "push", "create", "delete", "deployment", "deployment_status", "pull_request", "pull_request_review", "release",
+    "workflow_run", "repository", "repository_dispatch", "issues",
+]  # fmt: skip
+
+
+def paths_of(value: Any, path: tuple[Any, ...] = ()) -> Iterable[tuple[Any, ...]]:
+    """Return where something stands in a payload, at any depth."""
+    inner: Iterable[tuple[Any, Any]] = ()
+    if isinstance(value, dict):
+        inner = value.items()
+    elif isinstance(value, list):
+        inner = enumerate(value)
+    for name, found in inner:
+        yield (*path, name)
+        yield from paths_of(found, (*path, name))
+
+
+def damaged(payload: Payload, path: tuple[Any, ...], value: Any) -> Payload:
+    """Return a payload with another value somewhere, or without what stood there."""
+    found = copy.deepcopy(payload)
+    where: Any = found
+    for name in path[:-1]:
+        where = where[name]
+    if value == "gone":
+        del where[path[-1]]
+    else:
+        where[path[-1]] = value
+    return found
+
+
+def what_we_read(event: str) -> Payload:
+    """Return a payload of our own of an event: full of what is read from it, and of little else."""
+    repo = Repo()
+    return {
+        "push": lambda: repo.push("main", "base", [commit("a", 1), commit("b", 2)], 2),
+        "deployment": lambda: repo.deployment(1, "a", 1),
+        "deployment_status": lambda: repo.deployment_status(1, "a", "success", 1),
+        "pull_request": lambda: repo.pull_request(7, "closed", 2, merged=2, head_sha="a", labels=["x"]),
+        "pull_request_review": lambda: repo.review(7, 2, head_sha="a"),
+        "release": lambda: repo.release("published", "v1", 1),
+        "workflow_run": lambda: repo.workflow_run("a", 1),
+        "repository": lambda: Repo().renamed_to("acme/store", 1),
+        "repository_dispatch": lambda: repo.dispatch(1, **FIELDS),
+        "issues": lambda: repo.issue("unlabeled", 1, "incident", label="x"),
+    }.get(event, lambda: ("", examples(event)[0]))()[1]
+
+
+def assert_said_clearly(jobs: Iterable[Job]) -> None:
+    for job in jobs:
+        job.refresh_from_db()
+        assert job.status == "COMPLETE" or (job.status == "ERROR" and "Unexpected" not in job.error), job.log
+        assert "Unexpected" not in job.log
+
+
+@pytest.mark.parametrize("event", EVENTS)
+def test_any_field_may_be_missing_or_wrong(github: Github, event: str) -> None:
+    """Each field of a payload in turn is left out, and replaced by something else."""
+    payload = what_we_read(event)
+    values = itertools.cycle(NONSENSE)
+    jobs = [
+        github.deliver(event, damaged(payload, path, value))
+        for path in paths_of(payload)
+        for value in ("gone", next(values), next(values))
+    ]
+    work()
+
+    assert_said_clearly(jobs)
+
+
+@pytest.mark.parametrize("event", EVENTS)
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_githubs_examples_may_be_damaged_anyhow(django_db_blocker: Any, event: str, data: st.DataObject) -> None:
+    github = Github(make_workspace())
+    jobs = []
+    for payload in data.draw(
+        st.lists(st.sampled_from([what_we_read(event), *examples(event)]), min_size=1, max_size=8)
+    ):
+        for _ in range(data.draw(st.integers(1, 3))):
+            path = data.draw(st.sampled_from([path for path in paths_of(payload) if len(path) < 4]))
+            payload = damaged(payload, path, data.draw(st.sampled_from(["gone", *NONSENSE])))
+        jobs.append(github.deliver(event, payload))
+    work()
+
+    assert_said_clearly(jobs)
+    github.workspace.delete()
