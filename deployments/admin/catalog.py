@@ -45,12 +45,17 @@ class ApplicationAdmin(KeptOnceDeployed, admin.ModelAdmin):  # type: ignore[type
 
 @admin.register(Environment)
 class EnvironmentAdmin(KeptOnceDeployed, admin.ModelAdmin):  # type: ignore[type-arg]
-    list_display = ["name", "workspace", "is_production", "created_at"]
+    list_display = ["name", "workspace", "is_production", "is_production_is_pinned", "created_at"]
     list_filter = ["is_production", "workspace"]
     list_select_related = ["workspace"]
     search_fields = ["name"]
     autocomplete_fields = ["workspace"]
-    readonly_fields = ["created_at"]
+    readonly_fields = ["is_production_is_pinned", "created_at"]
+
+    def save_model(self, request: HttpRequest, obj: Environment, form: Any, change: bool) -> None:
+        if "is_production" in form.changed_data:
+            obj.is_production_is_pinned = True
+        super().save_model(request, obj, form, change)
 
 
 @admin.register(Track)

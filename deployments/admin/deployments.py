@@ -52,7 +52,8 @@ class DeploymentAdmin(LargeTable, ReadOnly, Kept, admin.ModelAdmin):  # type: ig
     fields = [
         "workspace", "application", "environment", "version", "commit_sha", "state", "deployed_at",
         "deployed_at_is_stated", "reached_environment", "archived_at", "author", "description", "monorepo_path",
-        "environment_url", "log_url", "source", "created_at", "change_kind", "changes_count", "history_is_complete",
+        "environment_url", "log_url", "source", "sources", "ref", "task", "is_transient",
+        "created_at", "change_kind", "changes_count", "history_is_complete",
         "lineage_pending", "worked_out",
     ]  # fmt: skip
     readonly_fields = ["worked_out"]

@@ -52,14 +52,16 @@ class JobTroubleFilter(admin.SimpleListFilter):
 @admin.register(Job)
 class JobAdmin(LargeTable, ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg, misc]
     list_display = [
-        "created_at", "status", "reason", "attempt", "workspace", "api_key", "deployment", "finished_at",
+        "created_at", "type", "event", "status", "reason", "attempt", "workspace", "api_key", "deployment",
+        "finished_at",
     ]  # fmt: skip
     list_filter = [JobTroubleFilter, "status", "type", "workspace"]
     list_select_related = ["workspace", "api_key", "deployment"]
     search_fields = ["idempotency_key__startswith", "error"]
     search_help_text = "The id of a job, the beginning of an idempotency key, or what an error says."
     fields = [
-        "id", "workspace", "api_key", "type", "status", "attempt", "max_attempts", "created_at", "available_at",
+        "id", "workspace", "api_key", "type", "event", "repository_name", "status", "attempt", "max_attempts",
+        "created_at", "available_at",
         "started_at", "finished_at", "claimed_by", "claimed_until", "workers_lost", "stop_requested",
         "idempotency_key", "error", "deployment", "shown_log", "shown_payload",
     ]  # fmt: skip

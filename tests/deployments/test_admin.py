@@ -16,13 +16,27 @@ from django.utils import timezone
 
 from deployments.models import (
     ApiKey,
+    Backfill,
     Commit,
     Deployment,
+    DeploymentOrigin,
+    DeploymentSecret,
+    DeploymentTrigger,
+    Environment,
+    FormerName,
+    GithubConnection,
+    GitRef,
     HistoryGap,
+    Incident,
     Job,
     MissingParent,
+    PullRequest,
+    PullRequestCommit,
+    PullRequestReview,
+    Push,
     RateLimitWindow,
     RefusedRequest,
+    Release,
     ShippedCommit,
     User,
     Workspace,
@@ -30,7 +44,9 @@ from deployments.models import (
 from tests import factories
 
 MODELS: list[type[Any]] = [model for model in admin.site._registry if model._meta.app_label == "deployments"]
-LARGE = ["deployment", "deploymentstatus", "job", "refusedrequest", "commit", "change", "shippedcommit", "historygap"]
+OF_GITHUB = ["push", "gitref", "release", "pullrequest", "pullrequestreview", "pullrequestcommit", "deploymentorigin"]
+LARGE = ["deployment", "deploymentstatus", "job", "refusedrequest", "commit", "change", "shippedcommit", "historygap",
+         *OF_GITHUB]  # fmt: skip
 DAY = dt.timedelta(days=1)
 
 
@@ -57,7 +73,33 @@ def add(workspace: Workspace, number: int) -> Deployment:
     ShippedCommit.objects.create(track=track, commit=change.commit, deployment=deployment, outcome="change")
     HistoryGap.objects.create(repository=repository, deployment=deployment, sha="f" * 40)
     MissingParent.objects.create(repository=repository, child=change.commit, sha="e" * 40)
+    add_of_github(of, deployment, number)
     return deployment
+
+
+def add_of_github(of: Workspace, deployment: Deployment, number: int) -> None:
+    """Add one row to every table that GitHub fills, or that is there so that it does."""
+    moment, application = factories.NOON, deployment.application
+    repository = application.repository
+    DeploymentSecret.rotate(of, DAY)
+    GithubConnection.objects.create(workspace=of, token="ghp_secret", private_key="PEM", error=f"Error {number}")
+    DeploymentTrigger.objects.create(
+        application=application, kind="tag", pattern="v*", environment=deployment.environment
+    )
+    FormerName.objects.create(workspace=of, repository=repository, full_name_key=f"acme/former-{number}")
+    Push.objects.create(repository=repository, ref="refs/heads/main", after="d" * 40, pushed_at=moment)
+    GitRef.objects.create(repository=repository, name="refs/heads/main", sha="d" * 40, moved_at=moment)
+    Release.objects.create(repository=repository, github_id=number, tag_name="v1", published_at=moment)
+    pull_request = PullRequest.objects.create(
+        repository=repository, number=number + 1, title="Mend", opened_at=moment, facts_at=moment
+    )
+    PullRequestReview.objects.create(pull_request=pull_request, github_id=number, submitted_at=moment)
+    PullRequestCommit.objects.create(pull_request=pull_request, repository=repository, sha="d" * 40, role="head")
+    DeploymentOrigin.objects.create(
+        deployment=deployment, application=application, source="github", external_id="1", version="v1"
+    )
+    Incident.objects.create(workspace=of, repository=repository, title="Down", started_at=moment)
+    Backfill.objects.create(repository=repository, what="releases", since=moment, until=moment)
 
 
 def address(model: type[Model] | str) -> str:
@@ -263,7 +305,9 @@ def test_deployments_are_archived_and_restored(operator: Client, workspace: Work
     assert deployment.archived_at is None
 
 
-TOLD = [model for model in MODELS if model._meta.model_name in [*LARGE, "track", "missingparent", "ratelimitwindow"]]
+READ_ONLY = [*LARGE, "track", "missingparent", "ratelimitwindow", "backfill", "deploymentsecret", "githubconnection",
+             "deploymenttrigger", "formername", "incident"]  # fmt: skip
+TOLD = [model for model in MODELS if model._meta.model_name in READ_ONLY]
 
 
 @pytest.mark.parametrize("model", TOLD, ids=by_name)
@@ -277,8 +321,8 @@ def test_what_was_told_or_worked_out_is_not_edited(
     assert operator.get(f"{address(model)}add/").status_code == 403
 
 
-KEPT = ["deployment", "deploymentstatus", "commit", "change", "shippedcommit", "historygap", "missingparent", "track",
-        "application", "environment", "repository"]  # fmt: skip
+KEPT = [*OF_GITHUB, "deployment", "deploymentstatus", "commit", "change", "shippedcommit", "historygap",
+        "missingparent", "track", "application", "environment", "repository"]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", KEPT)
@@ -362,3 +406,45 @@ def test_one_who_may_only_look_does_nothing(client: Client, workspace: Workspace
     assert ApiKey.objects.get(pk=key.pk).is_usable
     assert Job.objects.get(pk=job.pk).status == "ERROR"
     assert Commit.objects.exists()
+
+
+def test_secrets_are_shown_to_no_operator_and_need_not_be_readable(
+    operator: Client, workspace: Workspace, settings: Any
+) -> None:
+    add(workspace, 0)
+    secret = DeploymentSecret.objects.get()
+    pages = [address(name) for name in ("deploymentsecret", "githubconnection")]
+    pages += [f"{address('deploymentsecret')}{secret.pk}/change/",
+              f"{address('githubconnection')}{GithubConnection.objects.get().pk}/change/"]  # fmt: skip
+    for page in pages:
+        text = operator.get(page).content.decode()
+        assert secret.secret not in text
+        assert "ghp_secret" not in text
+        assert "PEM" not in text
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "quite another key " * 4, []
+    operator.force_login(User.objects.get(email="op@example.com"))
+    for page in pages:
+        assert operator.get(page).status_code == 200
+
+
+def test_a_disclosed_secret_is_ended_at_once(operator: Client, workspace: Workspace) -> None:
+    DeploymentSecret.rotate(workspace, DAY)
+    secret = DeploymentSecret.objects.get()
+    assert "1 secrets ended" in act(operator, "deploymentsecret", "end_now", secret)
+    assert "0 secrets ended" in act(operator, "deploymentsecret", "end_now", secret)
+    assert not DeploymentSecret.objects.usable(timezone.now()).exists()
+
+
+@pytest.mark.parametrize("query", ["1", "%231", "acme/0%231", "acme/0"])
+def test_a_pull_request_is_found_by_its_number(operator: Client, workspace: Workspace, query: str) -> None:
+    add(workspace, 0)
+    add(workspace, 7)
+    assert [row.number for row in shown(operator, "pullrequest", f"q={query}")] == [1]
+
+
+def test_what_an_operator_says_of_an_environment_is_kept(operator: Client, workspace: Workspace) -> None:
+    environment = Environment.objects.create(workspace=workspace, name="qa")
+    fields = {"workspace": str(workspace.pk), "name": "qa", "is_production": "on"}
+    operator.post(f"{address('environment')}{environment.pk}/change/", fields)
+    environment.refresh_from_db()
+    assert (environment.is_production, environment.is_production_is_pinned) == (True, True)
