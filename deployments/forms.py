@@ -133,10 +133,7 @@ class TriggerForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = DeploymentTrigger
         fields = ["kind", "pattern", "branch", "includes_prereleases", "environment"]
-        widgets = {
-            "pattern": forms.TextInput(attrs={"placeholder": "v*"}),
-            "branch": forms.TextInput(attrs={"placeholder": "main"}),
-        }
+        widgets = {"branch": forms.TextInput(attrs={"placeholder": "main"})}
 
     def __init__(self, *args: Any, application: Application, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -150,6 +147,7 @@ class TriggerForm(forms.ModelForm):  # type: ignore[type-arg]
         # For which kinds a field is there: the style sheet hides it for others.
         self.fields["branch"].kinds = DeploymentTrigger.Kind.WORKFLOW.value  # type: ignore[attr-defined]
         self.fields["includes_prereleases"].kinds = DeploymentTrigger.Kind.RELEASE.value  # type: ignore[attr-defined]
+        self.fields["new_environment"].kinds = "new"  # type: ignore[attr-defined]
 
     def clean_pattern(self) -> str:
         return _without_ref_prefix(self.cleaned_data["pattern"])

@@ -3,6 +3,7 @@
 import datetime
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from uuid import UUID
 
 from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet, Subquery
@@ -47,6 +48,17 @@ class Delivery:
     repository: str = ""
     job: Job | None = None
     lines: list[str] = field(default_factory=list)
+    has_wrong_secret: bool = False
+
+    @property
+    def name(self) -> str:
+        """GitHub's name of the event."""
+        return self.event.partition(".")[0]
+
+    @property
+    def action(self) -> str:
+        """What happened, where the event says so."""
+        return self.event.partition(".")[2].replace("_", " ")
 
     @property
     def has_failed(self) -> bool:
@@ -146,6 +158,7 @@ def _of_refused(row: RefusedRequest) -> Delivery:
         outcome=REFUSED,
         said=row.title,
         lines=[f"Answered {row.http_status} to {row.address}: {row.title}"],
+        has_wrong_secret=row.http_status == HTTPStatus.UNAUTHORIZED,
     )
 
 
