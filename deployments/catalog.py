@@ -34,6 +34,7 @@ class Catalog:
         self._repositories.clear()
         self._applications.clear()
         self._tracks.clear()
+        self.told_elsewhere.clear()
 
     def _known_repository(self, key: str) -> Repository | None:
         """Return the repository of a name, or the one that had it before it was renamed."""

@@ -260,6 +260,7 @@ def _at_its_environment(catalog: Catalog, deployment: Deployment, source: str) -
         return deployment
     track, _ = Track.objects.get_or_create(application=deployment.application, environment=environment)
     Track.objects.select_for_update(no_key=True).get(pk=track.pk)
+    catalog.told_elsewhere[track.pk] = True
     same = find_same(track, deployment.commit_sha, deployment.deployed_at, *deployment.sources)
     _move_to(deployment, track)
     if same is None:
