@@ -17,7 +17,7 @@ from deployments.changes import derive_changes, tracks_with_pending_work
 from deployments.github import events, history
 from deployments.github.client import GithubError
 from deployments.github.payloads import Unreadable
-from deployments.models import Deployment, GithubConnection, Job, JobStatus, JobType, Repository, Track
+from deployments.models import ChangeKind, Deployment, GithubConnection, Job, JobStatus, JobType, Repository, Track
 from deployments.pull_requests import repositories_with_pending_pull_requests, work_out_pull_requests
 from deployments.recording import (
     DeploymentReport,
@@ -254,6 +254,8 @@ def _in_words(deployment: Deployment | None) -> str:
         return "The deployment has been deleted meanwhile"
     if not deployment.counts:
         return f"It is {deployment.state}: nothing has reached {deployment.environment}"
+    if deployment.change_kind == ChangeKind.BASELINE:
+        return f"It is the first one in {deployment.environment}: it says what was there, and ships nothing"
     shipped = "1 change" if deployment.changes_count == 1 else f"{deployment.changes_count} changes"
     gaps = "" if deployment.history_is_complete else "; part of its history is not known"
     return f"It is a {deployment.change_kind} deployment and shipped {shipped}{gaps}"

@@ -279,7 +279,7 @@ def test_deliveries_say_what_became_of_them(pages: Client, github: Github, repo:
     assert (push.event, push.repository, push.outcome) == ("push", "acme/shop", "complete")
     assert push.said == "Recorded 1 commit of refs/heads/main"
     assert deployment.event == "deployment_status.created"
-    assert deployment.said.startswith("It is a baseline deployment")
+    assert deployment.said.startswith("It is the first one in production")
     assert deployment.job.deployment == Deployment.objects.get()
     waiting = shown(pages.get(PAGE))[0]
     assert (waiting.outcome, waiting.said) == ("queued", "Waits for a worker")

@@ -275,7 +275,7 @@ def test_the_log_is_text_from_a_line_on(ci: Machine) -> None:
     assert [line.partition(" ")[2] for line in lines] == [
         "Accepted",
         f"Recorded deployment {Deployment.objects.get().pk}",
-        "It is a baseline deployment and shipped 0 changes; part of its history is not known",
+        "It is the first one in production: it says what was there, and ships nothing",
         "Done",
     ]
     for sequence in range(len(lines) + 3):

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 import pytest
 import time_machine
+from django.apps import apps
 from django.core.management import call_command
 from django.db import connection
 
@@ -312,6 +313,52 @@ class TestExamples:
         work()
 
         assert records_of(other.workspace) == records_of(github.workspace)
+
+
+HEAD = "6113728f27ae82c7b1a177c8d03f9e96e0adf246"
+# What somebody who reads the examples finds in them: (model, fields) → the rows.
+READ_BY_HAND: dict[str, dict[tuple[str, ...], list[tuple[Any, ...]]]] = {
+    "push": {
+        ("GitRef", "name", "sha", "is_deleted"): [
+            ("refs/heads/master", HEAD, False),
+            ("refs/tags/simple-tag", HEAD, True),
+        ],
+        ("Repository", "full_name", "github_id", "default_branch_sha"): [("Codertocat/Hello-World", 186853002, HEAD)],
+    },
+    "deployment_status": {
+        ("Deployment", "application__name", "environment__name", "commit_sha", "state"): [
+            ("Hello-World", "production", "78a96099c3f442d7f6e8d1a7d07090091993e65a", "success"),
+            ("Hello-World", "production", "f95f852bd8fca8fcc58a9a2d6c842781e32a215e", "success"),
+        ],
+        ("DeploymentStatus", "external_id"): [(2,), (209916254,)],
+    },
+    "pull_request": {
+        ("PullRequest", "number", "author", "head_ref", "base_ref", "state", "merge_commit_sha"): [
+            (2, "Codertocat", "changes", "master", "closed", "")
+        ],
+    },
+    "pull_request_review": {
+        ("PullRequestReview", "github_id", "author", "state"): [(237895671, "Codertocat", "dismissed")],
+    },
+    "release": {("Release", "github_id", "tag_name", "is_prerelease"): [(17372790, "0.0.1", False)]},
+    "repository": {
+        ("Repository", "full_name", "github_id"): [
+            ("Codertocat/Hello-World", 186853002),
+            ("Octocoders/Hello-World", 186853261),
+        ],
+        ("FormerName", "full_name_key", "repository__github_id"): [("octocat/hello-world", 186853261)],
+    },
+}
+
+
+@pytest.mark.parametrize("event", READ_BY_HAND)
+def test_the_examples_lead_to_the_records_that_one_reads_in_them(github: Github, event: str) -> None:
+    for payload in examples(event):
+        github.deliver(event, payload)
+    work()
+
+    for (model, *fields), rows in READ_BY_HAND[event].items():
+        assert sorted(apps.get_model("deployments", model).objects.values_list(*fields)) == rows
 
 
 def test_an_event_of_no_interest_is_accepted_and_says_so(github: Github) -> None:
