@@ -65,5 +65,6 @@ document.addEventListener("htmx:beforeSwap", (event) => {
   event.detail.shouldSwap = false;
   const told = new DOMParser().parseFromString(event.detail.serverResponse, "text/html").getElementById(shown.id);
   if (told) bringTo(shown, told);
-  else location.reload(); // the session has ended: the answer is the log-in page
+  // The session has ended: the answer is the log-in page. Loading anew would send the form of a button once more.
+  else location.replace(location.pathname + location.search);
 });

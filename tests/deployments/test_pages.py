@@ -10,7 +10,8 @@ from pytest_django import DjangoAssertNumQueries
 from deployments.models import ApiKey, Deployment, Environment, Job, User, Workspace
 from tests import factories
 
-PATHS = ["/", "/deployments/", "/applications/", "/environments/", "/jobs/", "/settings/", "/settings/api-keys/"]
+PATHS = ["/", "/deployments/", "/applications/", "/environments/", "/jobs/", "/settings/", "/settings/api-keys/",
+         "/settings/github/", "/settings/github/live/", "/settings/github/connections/add/"]  # fmt: skip
 
 
 @pytest.fixture
