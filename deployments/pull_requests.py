@@ -275,7 +275,8 @@ class _Search:
         messages = self._messages({*pushed, sha})
         others = self._of_others(pushed, messages)
         return merged_commits(
-            Merge(self.row.number, sha, self.row.head_sha, self.row.commits_count),
+            # Where nobody counted them: at most as many as were pushed to its branch.
+            Merge(self.row.number, sha, self.row.head_sha, self.row.commits_count or len(self.found)),
             pushed,
             messages,
             set(self._messages(self.found).values()),

@@ -1,6 +1,7 @@
 """Whole lives of pull requests: lead time and stages equal those worked out by hand, in every order of arrival."""
 
 import itertools
+import json
 from typing import Any
 
 import pytest
@@ -224,3 +225,13 @@ def test_permutations_of_what_happens_at_the_merge_are_all_tried(github: Github)
         one.tell(*SQUASH[:7], *order, SQUASH[10])
         assert changes() == SQUASHED
         one.workspace.delete()
+
+
+def test_a_rebase_of_which_nobody_counted_the_commits(github: Github) -> None:
+    events = [(event, json.loads(json.dumps(payload))) for event, payload in REBASE]
+    for _, payload in events:
+        payload.get("pull_request", {}).pop("commits", None)
+
+    github.tell(*events)
+
+    assert changes() == REBASED
