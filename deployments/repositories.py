@@ -94,6 +94,7 @@ def _is_news(repository: Repository, facts: RepositoryFacts) -> bool:
 def _apply(repository: Repository, facts: RepositoryFacts) -> None:
     if name_key(facts.full_name) != repository.full_name_key:
         _rename(repository, facts)
+    before = _told_of(repository)
     repository.is_archived = facts.is_archived
     if facts.told_at is not None:
         repository.facts_at = max(facts.told_at, repository.facts_at or facts.told_at)
@@ -101,7 +102,17 @@ def _apply(repository: Repository, facts: RepositoryFacts) -> None:
         repository.default_branch = facts.default_branch
         branch = GitRef.objects.filter(repository=repository, name=f"refs/heads/{facts.default_branch}").first()
         repository.default_branch_sha = branch.sha if branch else ""
-    repository.save()
+    if _told_of(repository) != before:  # hardly any event tells something new of its repository
+        repository.save()
+
+
+def _told_of(repository: Repository) -> tuple[object, ...]:
+    return (
+        repository.is_archived,
+        repository.facts_at,
+        repository.default_branch,
+        repository.default_branch_sha,
+    )
 
 
 def _rename(repository: Repository, facts: RepositoryFacts) -> None:
