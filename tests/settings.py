@@ -9,6 +9,11 @@ if "SLIPWAY_DATA_DIR" not in os.environ:
     os.environ["SLIPWAY_DATA_DIR"] = tempfile.mkdtemp(prefix="slipway-tests-")
     atexit.register(shutil.rmtree, os.environ["SLIPWAY_DATA_DIR"], ignore_errors=True)
 
+if os.environ.get("PYTEST_XDIST_WORKER", "gw0") != "gw0" and os.environ.get("CACHE_URL", "").startswith("redis"):
+    # Counters of its own for each process of the suite: some tests forget them all.
+    server, _, number = os.environ["CACHE_URL"].rpartition("/")
+    os.environ["CACHE_URL"] = f"{server}/{int(number) + 1 + int(os.environ['PYTEST_XDIST_WORKER'][2:])}"
+
 from config.settings import *  # noqa: F403
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

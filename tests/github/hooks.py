@@ -13,6 +13,7 @@ from django.test import Client
 
 from deployments.models import DeploymentSecret, Job, Workspace
 from deployments.processing import finish_pending_work, process_due_jobs
+from tests.factories import make_workspace
 
 EXAMPLES = Path(__file__).with_name("examples")
 Payload = dict[str, Any]
@@ -60,6 +61,12 @@ class Github:
             work()
             job.refresh_from_db()
             assert job.status == "COMPLETE", job.log
+
+
+def github_afresh() -> Github:
+    """Return GitHub with a webhook for the only workspace: an example of Hypothesis may break off half-way."""
+    Workspace.objects.all().delete()
+    return Github(make_workspace())
 
 
 def work() -> None:

@@ -25,8 +25,7 @@ from deployments.models import (
     Repository,
     Workspace,
 )
-from tests.factories import make_workspace
-from tests.github.hooks import Github, Payload, Repo, at, commit, examples, iso, sha, work
+from tests.github.hooks import Github, Payload, Repo, at, commit, examples, github_afresh, iso, sha, work
 
 pytestmark = pytest.mark.django_db
 Event = tuple[str, Payload]
@@ -114,7 +113,7 @@ class TestPushes:
     def test_two_pushes_of_one_second(self, github: Github, repo: Repo) -> None:
         events = [repo.push("main", "base", [commit("a", 1)], 2), repo.push("main", "a", [commit("b", 1)], 2)]
         for order in itertools.permutations(events):
-            one = Github(make_workspace())
+            one = github_afresh()
             one.tell(*order)
             assert GitRef.objects.get(repository__workspace=one.workspace).sha == sha("b")
 
@@ -138,7 +137,7 @@ class TestPushes:
             for start, stop in itertools.pairwise(moves)
         ]
         for order in itertools.permutations(events):
-            one = Github(make_workspace())
+            one = github_afresh()
             one.tell(*([before] if moves[0] else []), *order)
             ref = GitRef.objects.get(repository__workspace=one.workspace)
             assert ref.is_deleted == (not end)
@@ -218,7 +217,7 @@ class TestPushes:
             repo.deployment_status(2, "S", "success", 6),
         ]
         for order in (events, events[::-1]):
-            one = Github(make_workspace())
+            one = github_afresh()
             one.tell(*order)
             own = PullRequest.objects.get(repository__workspace=one.workspace).commits.values_list("sha", flat=True)
             assert set(own) == {sha("a"), sha("S")}
@@ -258,7 +257,7 @@ class TestPushes:
     @ANY_ORDER
     @given(data=st.data())
     def test_a_merge_of_main_into_a_branch_in_any_order(self, django_db_blocker: Any, data: st.DataObject) -> None:
-        github = Github(make_workspace())
+        github = github_afresh()
         for event in data.draw(st.permutations(self.story_of_a_branch_that_takes_main_in(Repo()))):
             github.deliver(*event)
         work()
@@ -293,7 +292,7 @@ class TestDeployments:
             repo.deployment_status(1, "a", name, hours, created=0) for hours, name in enumerate(told, 1)
         ]
         for order in (events, events[::-1], events[1:] + events[:1]):
-            github = Github(make_workspace())
+            github = github_afresh()
             github.tell(*order, *order)
             row = Deployment.objects.get(workspace=github.workspace)
             assert (row.state, row.reached_environment) == (state, reached)
@@ -357,7 +356,7 @@ class TestDeployments:
             repo.deployment_status(3, "b", "failure", 3, created=2.9),
             repo.deployment_status(3, "b", "success", 3.1, created=2.9),
         ]
-        github = Github(make_workspace())
+        github = github_afresh()
         order = data.draw(st.permutations(events))
         for event in [*order, *data.draw(st.lists(st.sampled_from(events), max_size=3))]:
             github.deliver(*event)
@@ -560,7 +559,7 @@ class TestIssues:
         """Return the incidents after events, which are the same in whatever order these are told."""
         ends = []
         for order in itertools.permutations(events):
-            github = Github(make_workspace())
+            github = github_afresh()
             for event in order:
                 github.deliver(*event)
             work()
@@ -757,7 +756,7 @@ def test_any_field_may_be_missing_or_wrong(github: Github, event: str) -> None:
 def test_githubs_examples_may_be_damaged_anyhow(django_db_blocker: Any, event: str, seed: int) -> None:
     """A dozen payloads, each with up to three fields left out or replaced. Drawn apart: they are large to shrink."""
     draw = random.Random(seed)
-    github = Github(make_workspace())
+    github = github_afresh()
     jobs = []
     for payload in draw.choices([what_we_read(event), *examples(event)], k=12):
         broken = payload

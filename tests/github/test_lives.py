@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from deployments.models import Change, Deployment, DeploymentTrigger, Environment, Workspace
-from tests.factories import make_track, make_workspace
-from tests.github.hooks import Github, Payload, Repo, commit, sha, work
+from tests.factories import make_track
+from tests.github.hooks import Github, Payload, Repo, commit, github_afresh, sha, work
 
 pytestmark = pytest.mark.django_db
 HOUR = 3600
@@ -154,7 +154,7 @@ def test_a_life_in_any_order(django_db_blocker: Any, life: str, data: st.DataObj
     order = data.draw(st.permutations(events))
     again = data.draw(st.lists(st.sampled_from(events), max_size=3))
     pauses = data.draw(st.sets(st.integers(0, len(events)), max_size=3))
-    github = Github(make_workspace())
+    github = github_afresh()
 
     for number, (event, payload) in enumerate([*order, *again]):
         github.deliver(event, payload)
@@ -221,7 +221,7 @@ class TestMonorepo:
 def test_permutations_of_what_happens_at_the_merge_are_all_tried(github: Github) -> None:
     """The three events of the merge itself, in each of their orders."""
     for order in itertools.permutations(SQUASH[7:10]):
-        one = Github(make_workspace())
+        one = github_afresh()
         one.tell(*SQUASH[:7], *order, SQUASH[10])
         assert changes() == SQUASHED
         one.workspace.delete()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from deployments.models import Change, Deployment, DeploymentTrigger, Environment, Workspace
 from tests.factories import make_key, make_track, make_workspace
-from tests.github.hooks import Github, Payload, Repo, at, commit, sha, work
+from tests.github.hooks import Github, Payload, Repo, at, commit, github_afresh, sha, work
 from tests.machines import Machine
 
 pytestmark = pytest.mark.django_db
@@ -49,7 +49,7 @@ class TestReleases:
 
     def test_one_release_is_one_deployment_in_any_order(self, github: Github) -> None:
         for order in itertools.permutations(self.events):
-            one = Github(make_workspace())
+            one = github_afresh()
             trigger(one.workspace, "release", "v*")
             one.tell(*order)
             rows = Deployment.objects.filter(workspace=one.workspace)
