@@ -96,6 +96,10 @@ class Job(models.Model):
                 condition=Q(type="GITHUB_WEBHOOK"),
                 name="job_delivery",
             ),
+            # The latest deliveries, asked for every few seconds while somebody watches.
+            models.Index(
+                fields=["workspace", "-created_at"], condition=Q(type="GITHUB_WEBHOOK"), name="job_newest_delivery"
+            ),
         ]
 
     def __str__(self) -> str:
