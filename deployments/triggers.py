@@ -13,7 +13,6 @@ from deployments.models import (
     Commit,
     Deployment,
     DeploymentTrigger,
-    GitRef,
     PullRequest,
     Push,
     Release,
@@ -26,6 +25,8 @@ Kind = DeploymentTrigger.Kind
 Source = Deployment.Source
 _BRANCH, _TAG = "refs/heads/", "refs/tags/"
 _CHUNK = 5_000
+# Publishing a release may create its tag, which is then pushed a moment later.
+_TAGGED_WITHIN = datetime.timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +129,13 @@ def on_release(catalog: Catalog, repository: Repository, release: Release) -> li
 
 
 def commit_of_release(release: Release) -> str | None:
-    """Return the commit of a release: that of its tag, of which GitHub's event says nothing."""
-    ref = GitRef.objects.filter(repository=release.repository_id, name=f"{_TAG}{release.tag_name}").first()
-    return ref.sha if ref else release.target_sha or None
+    """Return the commit of a release: where its tag stood then, of which GitHub's event says nothing.
+
+    A tag can be moved afterwards, and that can be told first.
+    """
+    pushes = Push.objects.filter(repository=release.repository_id, ref=f"{_TAG}{release.tag_name}").exclude(after="")
+    then = pushes.filter(pushed_at__lte=release.published_at + _TAGGED_WITHIN).order_by("-pushed_at", "-id").first()
+    return then.after if then else release.target_sha or None
 
 
 def on_workflow_run(catalog: Catalog, repository: Repository, run: WorkflowRun) -> list[Deployment]:

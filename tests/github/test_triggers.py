@@ -57,6 +57,15 @@ class TestReleases:
                 ("v1.0", sha("a"), at(1), "release")
             ]
 
+    def test_a_tag_that_is_moved_afterwards_changes_nothing(self) -> None:
+        moved = repo.tag("v1.0", "b", 3, before="a")
+        for order in itertools.permutations([self.events[0], self.events[2], moved]):
+            one = github_afresh()
+            trigger(one.workspace, "release", "v*")
+            one.tell(*order)
+            rows = Deployment.objects.filter(workspace=one.workspace)
+            assert [(row.commit_sha, row.deployed_at) for row in rows] == [(sha("a"), at(1))]
+
     def test_a_draft_is_none(self, github: Github) -> None:
         github.tell(self.events[0], repo.release("created", "v1.0", 1, draft=True, published=None))
 
