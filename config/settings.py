@@ -273,5 +273,7 @@ SLIPWAY_JOB_BATCH_SIZE = env.int("SLIPWAY_JOB_BATCH_SIZE", default=50)
 SLIPWAY_SQLITE_GAP_SECONDS = 0.02
 # A worker that says nothing for so long is dead, and its jobs are given to another.
 SLIPWAY_JOB_CLAIM_SECONDS = env.int("SLIPWAY_JOB_CLAIM_SECONDS", default=15)
+# Workers that wait for GitHub's answers. Without a token or an App they have nothing to do, and none is needed.
+SLIPWAY_GITHUB_WORKERS = env.int("SLIPWAY_GITHUB_WORKERS", default=1)
 SLIPWAY_WEB_WORKERS = env.int("SLIPWAY_WEB_WORKERS", default=2)
 SLIPWAY_JOB_WORKERS = env.int("SLIPWAY_JOB_WORKERS", default=1 if "sqlite" in DATABASES["default"]["ENGINE"] else 2)

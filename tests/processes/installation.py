@@ -46,6 +46,7 @@ class Installation:
             "SLIPWAY_DATA_DIR": str(data),
             "SLIPWAY_OWNER_PASSWORD": "a password for tests",
             "SLIPWAY_RATE_LIMIT": "off",
+            "SLIPWAY_GITHUB_WORKERS": "0",
             **environment,
         }
         if database_url is not None:

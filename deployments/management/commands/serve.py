@@ -105,7 +105,9 @@ def _configuration() -> str:
         f"logfile = {data}/supervisord.log\nlogfile_maxbytes = 1MB\nlogfile_backups = 1\n"
         f"pidfile = {data}/supervisord.pid\n"
     )
-    programs = {"web": _web(), "beat": _beat(), "worker-github": _worker("--queues", settings.GITHUB_QUEUE)}
+    programs = {"web": _web(), "beat": _beat()}
+    for number in range(1, settings.SLIPWAY_GITHUB_WORKERS + 1):
+        programs[f"worker-github-{number}"] = _worker("--queues", settings.GITHUB_QUEUE)
     programs |= {f"worker-{number}": _worker() for number in range(1, settings.SLIPWAY_JOB_WORKERS + 1)}
     return header + "".join(
         _PROGRAM.format(
