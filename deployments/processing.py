@@ -42,7 +42,7 @@ logger = logging.getLogger(__name__)
 # What can pass by itself is told apart in the log from what somebody has to mend.
 _PASSING = (DatabaseError,)
 # A delivery takes twenty times as many statements as a report: fewer of them in a transaction hold others up as long.
-_WEBHOOKS_AT_ONCE = 10
+_WEBHOOKS_AT_ONCE = 25
 
 
 def process_due_jobs(stop_after: float | None = None) -> int:

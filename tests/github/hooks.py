@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import itertools
 import json
+import os
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -96,6 +97,8 @@ def sha(name: str) -> str:
 
 
 ZERO = "0" * 40
+# Of a property test over deliveries, each of which goes down the whole road.
+SOME_EXAMPLES = 8 if os.environ.get("HYPOTHESIS_PROFILE") == "quick" else 25
 
 
 class Repo:

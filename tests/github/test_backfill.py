@@ -38,10 +38,15 @@ def api(settings: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Iterat
 
 @pytest.fixture
 def past(api: FakeGithub, workspace: Workspace) -> FakeRepository:
-    """A day apart: 130 commits, each deployed to production, every tenth of them in vain."""
+    """Thirty days of deployments."""
+    return fill(api, workspace, 30)
+
+
+def fill(api: FakeGithub, workspace: Workspace, days: int) -> FakeRepository:
+    """Make a past: a commit a day, each deployed to production, every tenth of them in vain."""
     GithubConnection.objects.create(workspace=workspace, base_url=api.base_url, token=TOKEN)
     row = api.repositories[NAME]
-    for number in range(130):
+    for number in range(days):
         row.commits.append(
             make_commit(sha(str(number)), [sha(str(number - 1))] if number else [], iso(at(24 * number)))
         )
@@ -63,10 +68,13 @@ def backfill(what: str, **options: Any) -> str:
     return out.getvalue()
 
 
-def test_past_deployments_with_their_statuses_and_changes(past: FakeRepository, api: FakeGithub) -> None:
+def test_past_deployments_with_their_statuses_and_changes(api: FakeGithub, workspace: Workspace) -> None:
+    fill(api, workspace, 105)
+
     said = backfill("deployments")
 
-    assert "Read 130 deployments" in said
+    assert "Read 105 deployments" in said
+    assert len(api.asked(f"/repos/{NAME}/deployments?")) == 2
     rows = Deployment.objects.order_by("deployed_at")
     assert [row.state for row in rows[7:11]] == ["success", "success", "failure", "success"]
     assert [row.changes_count for row in rows[7:11]] == [1, 1, 0, 2]
@@ -81,46 +89,46 @@ def test_the_period_is_kept(past: FakeRepository) -> None:
 
 
 def test_interrupted_it_goes_on_where_it_was(past: FakeRepository, api: FakeGithub) -> None:
-    api.fail_when(lambda request: request.path.startswith(f"/repos/{NAME}/deployments/8000000060/statuses"), 404)
+    api.fail_when(lambda request: request.path.startswith(f"/repos/{NAME}/deployments/8000000012/statuses"), 404)
     with pytest.raises(CommandError):
         backfill("deployments")
-    assert Deployment.objects.count() == 69
+    assert Deployment.objects.count() == 17
     asked = len(api.asked(f"/repos/{NAME}/deployments/"))
 
     said = backfill("deployments")
 
     assert "Going on from" in said
-    assert Deployment.objects.count() == 130
+    assert Deployment.objects.count() == 30
     again = api.asked(f"/repos/{NAME}/deployments/")[asked:]
-    assert len([path for path in again if "/statuses" in path]) <= 62
+    assert len([path for path in again if "/statuses" in path]) <= 14
     assert Backfill.objects.get().finished_at is not None
 
 
 def test_a_second_run_adds_what_is_new(past: FakeRepository) -> None:
     backfill("deployments")
-    number = 130
-    past.commits.append(make_commit(sha("130"), [sha("129")], iso(at(24 * number))))
-    past.deployments.insert(0, repo.deployment_json(number, "130", 24 * number))
+    number = 30
+    past.commits.append(make_commit(sha("30"), [sha("29")], iso(at(24 * number))))
+    past.deployments.insert(0, repo.deployment_json(number, "30", 24 * number))
     past.statuses[8_000_000_000 + number] = [
-        {"id": 1300, "state": "success", "created_at": iso(at(24 * number)), "environment": "production"}
+        {"id": 300, "state": "success", "created_at": iso(at(24 * number)), "environment": "production"}
     ]
 
     backfill("deployments")
 
-    assert Deployment.objects.count() == 131
+    assert Deployment.objects.count() == 31
     assert Deployment.objects.newest_first()[0].changes_count == 2
 
 
 def test_it_joins_what_webhooks_told(past: FakeRepository, workspace: Workspace) -> None:
-    Github(workspace).tell(repo.deployment_status(128, "128", "success", 24 * 128 + 2.1, created=24 * 128 + 2.0))
+    Github(workspace).tell(repo.deployment_status(28, "28", "success", 24 * 28 + 2.1, created=24 * 28 + 2.0))
 
     backfill("deployments")
 
-    assert Deployment.objects.count() == 130
+    assert Deployment.objects.count() == 30
 
 
 def test_the_rate_limit_is_waited_for(past: FakeRepository, api: FakeGithub, monkeypatch: pytest.MonkeyPatch) -> None:
-    api.remaining, api.reset_at = 20, int(time.time()) + 600
+    api.remaining, api.reset_at = 5, int(time.time()) + 600
     waits: list[float] = []
 
     def wait(seconds: float) -> None:
@@ -129,12 +137,12 @@ def test_the_rate_limit_is_waited_for(past: FakeRepository, api: FakeGithub, mon
 
     monkeypatch.setattr("deployments.management.commands.backfill_github.time.sleep", wait)
 
-    said = backfill("deployments", since="2026-06-01")
+    said = backfill("deployments", since="2026-03-22")
 
     assert len(waits) == 1
     assert 500 < waits[0] < 700
     assert "can be interrupted" in said
-    assert Deployment.objects.count() == 130 - 91
+    assert Deployment.objects.count() == 10
 
 
 def test_merged_pull_requests(past: FakeRepository) -> None:

@@ -25,11 +25,25 @@ from deployments.models import (
     Repository,
     Workspace,
 )
-from tests.github.hooks import Github, Payload, Repo, at, commit, examples, github_afresh, iso, sha, work
+from tests.github.hooks import (
+    SOME_EXAMPLES,
+    Github,
+    Payload,
+    Repo,
+    at,
+    commit,
+    examples,
+    github_afresh,
+    iso,
+    sha,
+    work,
+)
 
 pytestmark = pytest.mark.django_db
 Event = tuple[str, Payload]
-ANY_ORDER = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+ANY_ORDER = settings(
+    max_examples=SOME_EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 
 
 def parents_of(name: str) -> list[str] | None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from deployments.models import Change, Deployment, DeploymentTrigger, Environment, Workspace
 from tests.factories import make_track
-from tests.github.hooks import Github, Payload, Repo, commit, github_afresh, sha, work
+from tests.github.hooks import SOME_EXAMPLES, Github, Payload, Repo, commit, github_afresh, sha, work
 
 pytestmark = pytest.mark.django_db
 HOUR = 3600
@@ -146,7 +146,7 @@ def test_a_life_backwards_and_doubled(github: Github, life: str) -> None:
 
 
 @pytest.mark.parametrize("life", LIVES)
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=SOME_EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_life_in_any_order(django_db_blocker: Any, life: str, data: st.DataObject) -> None:
     """Delivered in any order, some of it again, with the worker at work after any of the deliveries."""
