@@ -5,7 +5,6 @@ A change stands on its track once, at the first deployment that brought any of i
 """
 
 import datetime
-from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
@@ -133,27 +132,44 @@ def regroup(track: Track, shas: Collection[str]) -> set[int]:
     The caller holds the track.
     """
     repository_id = track.application.repository_id
-    concerned = {link.pull_request_id for link in _links(repository_id, shas)}
-    own = PullRequestCommit.objects.filter(pull_request__in=concerned)
-    everything = {*shas, *own.values_list("sha", flat=True)}
-    links = _links(repository_id, everything)  # of others too that share commits with them
+    targets = _sharing(repository_id, shas)
+    of_target = _commits_of(targets)
+    everything = set(shas).union(*of_target.values())
+    links = _links(repository_id, everything)  # of others too: a commit may be theirs
     pull_requests = PullRequest.objects.in_bulk({link.pull_request_id for link in links})
     owner = _owners(links, pull_requests)
     marks = _marks(track, everything)
-    robbed = _delete_changes(track, marks)
-    of_owner: dict[int | None, list[_Mark]] = defaultdict(list)
-    for mark in marks:
-        if mark.outcome != Outcome.BASELINE:
-            of_owner[owner.get(mark.sha)].append(mark)
+    robbed = _delete_changes(track, marks, targets)
     deployments = Deployment.objects.in_bulk({mark.deployment_id for mark in marks})
-    new: list[NewChange] = []
-    for number, group in of_owner.items():
-        if number is None:
-            new += (_single(track, mark, deployments) for mark in group if mark.outcome == Outcome.CHANGE)
-        elif (change := _grouped(track, pull_requests[number], group, deployments)) is not None:
+    new = [
+        _single(track, mark, deployments)
+        for mark in marks
+        if mark.sha not in owner and mark.outcome == Outcome.CHANGE
+    ]
+    for number in sorted(targets):
+        linked = [mark for mark in marks if mark.sha in of_target[number]]
+        own = [mark for mark in linked if owner[mark.sha] == number and mark.outcome != Outcome.BASELINE]
+        only_merges = all(mark.outcome == Outcome.MERGE and owner[mark.sha] == number for mark in linked)
+        change = _grouped(track, pull_requests[number], own, deployments, only_merges=only_merges)
+        if change is not None:
             new.append(change)
     insert_changes(new)
     return robbed | {change.deployment.pk for change in new}
+
+
+def _sharing(repository_id: int, shas: Collection[str]) -> set[int]:
+    """Return the ids of the pull requests of these commits, and of those that share any commit with them."""
+    concerned = {link.pull_request_id for link in _links(repository_id, shas)}
+    own = _commits_of(concerned)
+    return concerned | {link.pull_request_id for link in _links(repository_id, set().union(*own.values()))}
+
+
+def _commits_of(pull_request_ids: Collection[int]) -> dict[int, set[str]]:
+    found: dict[int, set[str]] = {number: set() for number in pull_request_ids}
+    rows = PullRequestCommit.objects.filter(pull_request__in=pull_request_ids)
+    for number, sha in rows.values_list("pull_request_id", "sha"):
+        found[number].add(sha)
+    return found
 
 
 def _owners(links: list[PullRequestCommit], pull_requests: dict[int, PullRequest]) -> dict[str, int]:
@@ -192,12 +208,16 @@ def _marks(track: Track, shas: Collection[str]) -> list[_Mark]:
     return marks
 
 
-def _delete_changes(track: Track, marks: list[_Mark]) -> set[int]:
-    """Delete the changes that these commits are on the track, and return whose they were."""
+def _delete_changes(track: Track, marks: list[_Mark], targets: Collection[int]) -> set[int]:
+    """Delete the changes that these commits and pull requests are on the track, and return whose they were."""
     robbed: set[int] = set()
+    changes = Change.objects.filter(deployment__track=track)
     ids = sorted(mark.commit_id for mark in marks)
-    for start in range(0, len(ids), _CHUNK):
-        rows = Change.objects.filter(deployment__track=track, commit__in=ids[start : start + _CHUNK])
+    singles = (
+        changes.filter(pull_request=None, commit__in=ids[start : start + _CHUNK])
+        for start in range(0, len(ids), _CHUNK)
+    )
+    for rows in (changes.filter(pull_request__in=targets), *singles):
         robbed.update(rows.values_list("deployment_id", flat=True))
         rows.delete()
     return robbed
@@ -214,13 +234,21 @@ def _single(track: Track, mark: _Mark, deployments: dict[int, Deployment]) -> Ne
 
 
 def _grouped(
-    track: Track, pull_request: PullRequest, marks: list[_Mark], deployments: dict[int, Deployment]
+    track: Track,
+    pull_request: PullRequest,
+    marks: list[_Mark],
+    deployments: dict[int, Deployment],
+    *,
+    only_merges: bool,
 ) -> NewChange | None:
-    """Return the change that a pull request is on the track, if it is one there."""
+    """Return the change that a pull request is on the track, if it is one there.
+
+    One whose commits all belong to others, such as a merge of `develop` into `main`, is none.
+    """
     if pull_request.author_is_bot and track.application.workspace.leave_out_bots:
         return None
     counting = [mark for mark in marks if mark.outcome == Outcome.CHANGE]
-    if not counting and all(mark.outcome == Outcome.MERGE for mark in marks):
+    if not counting and only_merges:
         # The merge commit is all that is known of it.
         counting = [mark for mark in marks if _may_touch(track, mark, deployments[mark.deployment_id])]
     if not counting:

@@ -25,6 +25,7 @@ from deployments.models import (
     Repository,
     Workspace,
 )
+from tests.factories import make_track
 from tests.github.hooks import (
     SOME_EXAMPLES,
     Github,
@@ -562,6 +563,56 @@ class TestPullRequests:
         change = Change.objects.get(pull_request__number=7)
         assert (change.lead_time_seconds, change.coding_seconds) == (6 * 3600, 3600)
         assert Change.objects.get(pull_request__number=8).lead_time_seconds == 6.5 * 3600
+
+    @pytest.mark.parametrize("order", [1, -1])
+    def test_a_merge_of_nothing_but_other_pull_requests_is_none_itself(
+        self, github: Github, repo: Repo, order: int
+    ) -> None:
+        feature = {"opened": 2, "head_sha": "a", "base": "develop"}
+        train = {"opened": 5, "head": "develop", "head_sha": "D", "commits": 2}
+        merge = commit("D", 4, "Merge pull request #7 from acme/topic\n\nAdd it", ())
+        release = commit("M", 6, "Merge pull request #8 from acme/develop\n\nRelease", ())
+        again = [commit("a", 1, distinct=False), {**merge, "distinct": False}]
+        github.tell(
+            *[
+                repo.deployment_status(1, "base", "success", 0),
+                repo.push("topic", "", [commit("a", 1)], 1),
+                repo.pull_request(7, "opened", 2, **feature),
+                repo.push("develop", "base", [commit("a", 1, distinct=False), merge], 4),
+                repo.pull_request(7, "closed", 4, merged=4, merge_sha="D", **feature),
+                repo.pull_request(8, "opened", 5, **train),
+                repo.push("main", "base", [*again, release], 6),
+                repo.pull_request(8, "closed", 6, merged=6, merge_sha="M", **train),
+                repo.deployment_status(2, "M", "success", 7),
+            ][::order]
+        )
+
+        assert changes_of("M") == {"#7"}
+        assert Change.objects.get().lead_time_seconds == 6 * 3600
+
+    @pytest.mark.parametrize("path", ["services/web", ""])
+    def test_a_later_pull_request_that_shares_a_commit_changes_nothing_of_the_first(
+        self, github: Github, repo: Repo, workspace: Workspace, path: str
+    ) -> None:
+        """Of an application that is built from a directory, which the first pull request does not touch."""
+        application = make_track(workspace, "shop", repository=repo.full_name).application
+        application.monorepo_path, application.monorepo_path_is_pinned = path, True
+        application.save()
+        feature = {"opened": 2, "head_sha": "a", "base": "develop"}
+        train = {"opened": 5, "head": "develop", "head_sha": "D", "commits": 2}
+        merge = commit("D", 4, "Merge pull request #7 from acme/topic\n\nAdd it", ())
+        github.tell(
+            repo.deployment_status(1, "base", "success", 0),
+            repo.push("topic", "", [commit("a", 1, files=("services/api/x.py",))], 1),
+            repo.pull_request(7, "opened", 2, **feature),
+            repo.push("develop", "base", [commit("a", 1, distinct=False), merge], 4),
+            repo.pull_request(7, "closed", 4, merged=4, merge_sha="D", **feature),
+            repo.deployment_status(2, "D", "success", 4.5),
+            repo.pull_request(8, "opened", 5, **train),
+            repo.pull_request(8, "edited", 5.5, **train),
+        )
+
+        assert changes_of("D") == (set() if path else {"#7"})
 
 
 class TestIssues:
