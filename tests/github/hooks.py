@@ -98,7 +98,7 @@ def sha(name: str) -> str:
 
 ZERO = "0" * 40
 # Of a property test over deliveries, each of which goes down the whole road.
-SOME_EXAMPLES = 8 if os.environ.get("HYPOTHESIS_PROFILE") == "quick" else 25
+SOME_EXAMPLES = 8 if os.environ.get("HYPOTHESIS_PROFILE") == "quick" else 15
 
 
 class Repo:
