@@ -61,7 +61,8 @@ def branch_commits(
             continue
         seen.add(tip)
         for push in by_after.get(tip, ()):
-            foreign: Collection[str] = push.known_before if push.before else ()
+            is_new_name = not push.before and not set(push.commits) - push.known_before
+            foreign: Collection[str] = () if is_new_name else push.known_before
             commits.update((sha, None) for sha in push.commits if sha not in foreign and sha not in ends)
             if push.before:
                 waiting.append(push.before)

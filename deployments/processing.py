@@ -221,10 +221,8 @@ def work_out_repository(repository_id: int) -> set[int]:
 
     Returns the tracks of the repository on which something has still to be worked out.
     """
-    if worked_out := work_out_pull_requests(repository_id):
-        with transaction.atomic():
-            repository = Repository.objects.select_related("workspace").get(pk=repository_id)
-            triggers.on_merges(Catalog(repository.workspace), worked_out)
+    repository = Repository.objects.select_related("workspace").get(pk=repository_id)
+    work_out_pull_requests(repository_id, lambda ids: triggers.on_merges(Catalog(repository.workspace), ids))
     tracks = Track.objects.filter(application__repository=repository_id)
     pending = Deployment.objects.filter(track__in=tracks, lineage_pending=True)
     return {

@@ -1,7 +1,7 @@
 """Records what is told of pull requests, and works out which commits are theirs."""
 
 import datetime
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from django.db import transaction
@@ -84,6 +84,10 @@ def record_pull_request(repository: Repository, facts: PullRequestFacts) -> Pull
     _apply_lasting(row, facts)
     row.changes_pending = True
     row.save()
+    if row.head_ref and row.merged_at is not None:
+        # Where a later one of a branch of the same name begins depends on where this one ended.
+        later = PullRequest.objects.filter(repository=repository, head_ref=row.head_ref, number__gt=row.number)
+        later.update(changes_pending=True)
     return row
 
 
@@ -157,16 +161,17 @@ def repositories_with_pending_pull_requests() -> list[int]:
     return sorted(set(pending.values_list("repository_id", flat=True)))
 
 
-def work_out_pull_requests(repository_id: int) -> list[int]:
-    """Work out everything pending in a repository, a batch in each transaction; return the ids of what was."""
-    done: list[int] = []
-    while batch := _work_out_batch(repository_id):
-        done += batch
-    return done
+def work_out_pull_requests(repository_id: int, and_then: Callable[[list[int]], object]) -> None:
+    """Work out everything pending in a repository, a batch in each transaction.
+
+    What follows from a batch is done in its transaction: `and_then` is given the ids of the pull requests.
+    """
+    while _work_out_batch(repository_id, and_then):
+        pass
 
 
 @transaction.atomic
-def _work_out_batch(repository_id: int) -> list[int]:
+def _work_out_batch(repository_id: int, and_then: Callable[[list[int]], object]) -> bool:
     # As deriving does, and before it takes a track: what is told meanwhile marks its pull requests again.
     list(Repository.objects.select_for_update().filter(pk=repository_id))
     pending = PullRequest.objects.select_for_update().filter(repository=repository_id, changes_pending=True)
@@ -174,9 +179,11 @@ def _work_out_batch(repository_id: int) -> list[int]:
     concerned: set[str] = set()
     for row in batch:
         concerned |= _work_out(row)
+    if batch:
+        and_then([row.pk for row in batch])
     for track in _tracks_with(repository_id, concerned):
         count_changes(list(Deployment.objects.filter(pk__in=regroup(track, concerned))))
-    return [row.pk for row in batch]
+    return bool(batch)
 
 
 def _tracks_with(repository_id: int, shas: Collection[str]) -> QuerySet[Track]:
@@ -248,7 +255,10 @@ class _Search:
         of_branch = Push.objects.filter(repository=self.row.repository_id, ref=f"refs/heads/{self.row.head_ref}")
         pushes = list(of_branch.order_by("-pushed_at")[:_MOST_PUSHES])
         others = PullRequest.objects.filter(
-            repository=self.row.repository_id, head_ref=self.row.head_ref, number__lt=self.row.number
+            repository=self.row.repository_id,
+            head_ref=self.row.head_ref,
+            number__lt=self.row.number,
+            merged_at__isnull=False,
         )
         commits, tips = branch_commits(
             [
@@ -309,4 +319,6 @@ class _Search:
 
     def _named(self) -> list[str]:
         named = Commit.objects.filter(repository=self.row.repository_id, pull_request_number=self.row.number)
+        # Older ones came with another repository's history, where the number was another's.
+        named = named.exclude(committed_at__lt=self.row.opened_at)
         return list(named.values_list("sha", flat=True)[:_MOST_MERGED])

@@ -76,7 +76,11 @@ def infer_parents(report: PushReport) -> list[CommitReport]:
             continue
         is_known = commit.sha in report.known_before
         if commit.parents is None:
-            parents = line.parents(is_known=is_known, is_merge=looks_like_merge(commit.message))
+            parents = line.parents(
+                is_known=is_known,
+                is_merge=looks_like_merge(commit.message),
+                is_last=commit is report.commits[-1],
+            )
             inferred[commit.sha] = dataclasses.replace(
                 commit,
                 parents=parents,
@@ -102,17 +106,20 @@ class _Line:
         self.listed.append(sha)
         (self.known if is_known else self.new).append(sha)
 
-    def parents(self, *, is_known: bool, is_merge: bool) -> tuple[str, ...] | None:
+    def parents(self, *, is_known: bool, is_merge: bool, is_last: bool) -> tuple[str, ...] | None:
         earlier = self.known if is_known else self.listed
         if not earlier:
             return (self.base,) if self.base else None
+        if is_last and not is_known and self.base and self.known and not self.new:
+            return (self.base, self.known[-1])  # a merge, whatever its title: it joins what was known on both sides
         if not is_merge:
             return (earlier[-1],)
         if not is_known and self.known and self.new:
             return (self.new[-1], self.known[-1])
         if self.base:
             return (self.base, earlier[-1])
-        return tuple(earlier[:-3:-1])
+        # Of a merge of nothing but known commits, on a new branch such as a merge queue's, one side is not told.
+        return tuple(earlier[:-3:-1]) if self.new else None
 
 
 def _move_ref(repository: Repository, name: str) -> None:
@@ -151,6 +158,9 @@ def _mark_pull_requests(repository: Repository, report: PushReport) -> None:
     """Mark the pull requests of the branch, and those that this push merged."""
     concerned = Q(merge_commit_sha=report.after) if report.after else Q()
     if report.ref.startswith(_BRANCH):
-        concerned |= Q(head_ref=report.ref.removeprefix(_BRANCH))
+        # Not those of a long-lived branch that were merged long before.
+        long_ago = report.pushed_at - datetime.timedelta(days=1)
+        own = Q(head_ref=report.ref.removeprefix(_BRANCH))
+        concerned |= own & (Q(merged_at=None) | Q(merged_at__gte=long_ago))
     if concerned:
         PullRequest.objects.filter(concerned, repository=repository).update(changes_pending=True)

@@ -68,7 +68,7 @@ def _on_branch(catalog: Catalog, repository: Repository, push: Push, author: str
     branch = push.ref.removeprefix(_BRANCH)
     recorded = []
     for trigger in _triggers(repository, Kind.PUSH):
-        if matches(trigger.pattern, branch) and _concerns(trigger.application, push.shas, is_cut=push.is_truncated):
+        if matches(trigger.pattern, branch) and _concerns(trigger.application, push.shas, is_cut=_is_partial(push)):
             report = _report(trigger, Source.PUSH, _move(push), push.after, push.pushed_at, author)
             recorded.append(record_origin(catalog, report))
     return recorded
@@ -79,13 +79,21 @@ def _move(push: Push) -> str:
     return f"{push.after}@{push.pushed_at.isoformat()} {push.ref}"
 
 
+def _is_partial(push: Push) -> bool:
+    """Tell whether a push lists less than what it changes: what it took back, or what a new branch brings along."""
+    return push.is_truncated or push.is_forced or not push.before
+
+
 def _concerns(application: Application, shas: Collection[str], *, is_cut: bool = False) -> bool:
     """Tell whether commits touch the directory that an application is built from; unknown files may."""
     path = application.monorepo_path
     if not path:
         return True
     commits = Commit.objects.filter(repository=application.repository_id, sha__in=list(shas)[:_CHUNK])
-    files = list(commits.values_list("files", flat=True))
+    rows = list(commits.values_list("files", "parents"))
+    # A merge lists what it took in from elsewhere.
+    own = [touched for touched, parents in rows if " " not in (parents or "")]
+    files = own or [touched for touched, _ in rows]
     return is_cut or any(touched is None or touches_path(touched.split("\n"), path) for touched in files)
 
 

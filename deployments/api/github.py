@@ -1,5 +1,6 @@
 """The payload URL to give GitHub: authenticates a delivery by its signature and stores it as a job."""
 
+import logging
 from typing import Any
 from urllib.parse import parse_qs
 from uuid import UUID
@@ -16,10 +17,13 @@ from deployments import jobs
 from deployments.api import representations
 from deployments.api.body import parse_json, read_body
 from deployments.api.hal import CONTENT_TYPE
+from deployments.encryption import Undecipherable
 from deployments.github.signatures import NotSigned, verify
 from deployments.jobs import NewJob
 from deployments.models import DeploymentSecret, JobType, Workspace
 from deployments.tasks import ring_bell
+
+logger = logging.getLogger(__name__)
 
 _FORM = "application/x-www-form-urlencoded"
 # Every byte of a payload can take three in a form.
@@ -63,9 +67,12 @@ class GithubWebhook(APIView):
 
 def _authenticate(request: Request, workspace_id: UUID, body: bytes) -> Workspace:
     """Return the workspace with whose secret the body was signed. Raises Http404 and _NotSigned."""
-    rows = list(DeploymentSecret.objects.usable(timezone.now()).filter(workspace_id=workspace_id)[:10])
+    rows = list(
+        DeploymentSecret.objects.usable(timezone.now()).filter(workspace_id=workspace_id).defer("secret")[:10]
+    )
     workspace = Workspace.objects.filter(pk=workspace_id).first()
-    secrets = [row.secret for row in rows] or [_NO_SECRET]
+    readable = {row.pk: text for row in rows if (text := _read(row)) is not None}
+    secrets = list(readable.values()) or [_NO_SECRET]
     try:
         used = verify(
             body,
@@ -78,10 +85,19 @@ def _authenticate(request: Request, workspace_id: UUID, body: bytes) -> Workspac
             raise Http404 from error
         request._request.refusing_workspace = workspace  # type: ignore[attr-defined] # its people may see the refusal
         raise _NotSigned(str(error)) from error
-    if workspace is None or not rows:
+    if workspace is None or not readable:
         raise Http404
-    _note_use(next(row for row in rows if row.secret == used))
+    _note_use(next(row for row in rows if readable.get(row.pk) == used))
     return workspace
+
+
+def _read(row: DeploymentSecret) -> str | None:
+    """Return the text of a secret, or None where SECRET_KEY was changed since and the former one is not known."""
+    try:
+        return str(row.secret)
+    except Undecipherable as error:
+        logger.error("deployment secret %s: %s", row.pk, error)
+        return None
 
 
 def _note_use(secret: DeploymentSecret) -> None:

@@ -28,8 +28,8 @@ Progress = Callable[[int, int, int], None]
 class _Found:
     """A row of GitHub's list, and how to record it."""
 
-    at: datetime.datetime  # the lists go down by this moment
-    is_wanted: bool
+    at: datetime.datetime  # the list goes down by this moment
+    happened_at: datetime.datetime | None  # what counts for the period; None where it is of no interest
     tell: Callable[[], None]
 
 
@@ -70,16 +70,16 @@ def run(backfill: Backfill, client: GithubClient, described: Payload, progress: 
     reader = _Reader(Catalog(backfill.repository.workspace), client, backfill.repository.full_name, described)
     days = max(1, (backfill.until - backfill.since).days)
     for found in reader.rows(backfill.what):
-        if found.at < backfill.since:
-            break
-        if found.at >= backfill.until or (backfill.done_down_to and found.at > backfill.done_down_to):
-            continue
-        if found.is_wanted:
+        if found.at < backfill.since and backfill.what != What.RELEASES:
+            break  # releases are listed by the dates of their commits, which tell nothing of when they were published
+        if backfill.done_down_to and backfill.done_down_to < found.at <= backfill.created_at:
+            continue  # read before; what has changed since is read again
+        if found.happened_at is not None and backfill.since <= found.happened_at < backfill.until:
             found.tell()
             backfill.read += 1
         backfill.done_down_to = found.at  # those of this very moment are told again: that changes nothing
         backfill.save(update_fields=["read", "done_down_to"])
-        progress(min(days, (backfill.until - found.at).days), days, backfill.read)
+        progress(max(0, min(days, (backfill.until - found.at).days)), days, backfill.read)
     backfill.finished_at = timezone.now()
     backfill.save(update_fields=["finished_at"])
     progress(days, days, backfill.read)
@@ -110,7 +110,7 @@ class _Reader:
         for page in self.client.deployments(self.full_name):
             for row in page:
                 if (moment := payloads.moment(row, "created_at")) is not None:
-                    yield _Found(moment, True, lambda row=row: self._tell_deployment(row))  # type: ignore[misc]
+                    yield _Found(moment, moment, lambda row=row: self._tell_deployment(row))  # type: ignore[misc]
 
     def _tell_deployment(self, row: Payload) -> None:
         statuses = [one for page in self.client.deployment_statuses(self.full_name, row["id"]) for one in page]
@@ -122,8 +122,8 @@ class _Reader:
         for page in self.client.releases(self.full_name):
             for row in page:
                 if (moment := payloads.moment(row, "created_at")) is not None:
-                    is_published = payloads.moment(row, "published_at") is not None and row.get("draft") is not True
-                    yield _Found(moment, is_published, lambda row=row: self._tell_release(row))  # type: ignore[misc]
+                    published_at = None if row.get("draft") is True else payloads.moment(row, "published_at")
+                    yield _Found(moment, published_at, lambda row=row: self._tell_release(row))  # type: ignore[misc]
 
     def _tell_release(self, row: Payload) -> None:
         commit = self.client.tag_commit(self.full_name, payloads.text(row, "tag_name"))
@@ -135,8 +135,8 @@ class _Reader:
         for page in self.client.pull_requests(self.full_name, state="closed", sort="updated", direction="desc"):
             for row in page:
                 if (moment := payloads.moment(row, "updated_at")) is not None:
-                    is_merged = payloads.moment(row, "merged_at") is not None
-                    yield _Found(moment, is_merged, lambda row=row: self._tell_pull_request(row))  # type: ignore[misc]
+                    merged_at = payloads.moment(row, "merged_at")
+                    yield _Found(moment, merged_at, lambda row=row: self._tell_pull_request(row))  # type: ignore[misc]
 
     def _tell_pull_request(self, row: Payload) -> None:
         number = payloads.number(row, "number")

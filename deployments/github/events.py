@@ -108,7 +108,7 @@ def _deployment(event: _Event) -> None:
     ):
         report = OriginReport(
             source=Deployment.Source.GITHUB,
-            external_id=str(github_id),
+            external_id=str(github_id) if where == environment else f"{github_id}@{where}",
             application=application,
             environment=where,
             version=payloads.version_of(deployment),
@@ -189,6 +189,9 @@ def _workflow_run(event: _Event) -> None:
     if event.action != "completed" or run.get("conclusion") != "success":
         said = text(run, "conclusion") or text(run, "status") or event.action
         event.handled.notes.append(f"Workflow “{text(run, 'name')}”: {said}")
+        return
+    if payloads.number(part(run, "head_repository"), "id") not in (None, event.repository.github_id):
+        event.handled.notes.append(f"Workflow “{text(run, 'name')}” ran for a fork")
         return
     found = payloads.workflow_run(event.payload)
     event.handled.record(triggers.on_workflow_run(event.catalog, event.repository, found))
