@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.core import checks
 
 
 class DeploymentsConfig(AppConfig):
@@ -6,3 +7,9 @@ class DeploymentsConfig(AppConfig):
 
     name = "deployments"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from deployments import announcing, outgoing
+
+        announcing.connect()
+        checks.register(outgoing.check_allowed_networks)

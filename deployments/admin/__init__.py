@@ -3,10 +3,10 @@
 from django.contrib import admin
 from django.contrib.admin.forms import AdminAuthenticationForm
 
-from deployments.admin import catalog, deployments, github, jobs, lineage, workspaces
+from deployments.admin import catalog, deployments, failures, github, jobs, lineage, teams, webhooks, workspaces
 from deployments.pages.workspaces import LogInForm
 
-__all__ = ["catalog", "deployments", "github", "jobs", "lineage", "workspaces"]
+__all__ = ["catalog", "deployments", "failures", "github", "jobs", "lineage", "teams", "webhooks", "workspaces"]
 
 
 class OperatorLogInForm(LogInForm, AdminAuthenticationForm):

@@ -9,7 +9,7 @@ from django.db.models import Model
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 
-from deployments.tasks import ring_bell
+from deployments.tasks import ring_bell, ring_sweep
 
 # Nobody turns further than this, and counting ten million rows takes seconds.
 _MOST_ROWS = 10_000
@@ -75,6 +75,11 @@ def report_action(model_admin: "admin.ModelAdmin[Any]", request: HttpRequest, do
     """Tell the operator to how many rows an action applied."""
     level = messages.SUCCESS if done else messages.WARNING
     model_admin.message_user(request, f"{done} {what}.", level)
+
+
+def ring_sweep_after_commit() -> None:
+    """Wake a worker for what no job stands for."""
+    transaction.on_commit(ring_sweep)
 
 
 def ring_bell_after_commit() -> None:

@@ -10,6 +10,7 @@ from deployments.admin.base import KeptOnceDeployed, LargeTable, ReadOnly, repor
 from deployments.catalog import set_monorepo_path
 from deployments.changes import request_rebuild
 from deployments.models import Application, Deployment, Environment, Repository, Track
+from deployments.rule_changes import note_differences
 
 
 @admin.register(Repository)
@@ -36,9 +37,9 @@ class ApplicationAdmin(KeptOnceDeployed, admin.ModelAdmin):  # type: ignore[type
 
     def save_model(self, request: HttpRequest, obj: Application, form: Any, change: bool) -> None:
         if change:
-            set_monorepo_path(
-                Application.objects.get(pk=obj.pk), obj.monorepo_path, pinned=obj.monorepo_path_is_pinned
-            )
+            before, after = Application.objects.get(pk=obj.pk), Application.objects.get(pk=obj.pk)
+            set_monorepo_path(after, obj.monorepo_path, pinned=obj.monorepo_path_is_pinned)
+            note_differences(before, after, request.user)
             ring_bell_after_commit()
         super().save_model(request, obj, form, change)
 
@@ -55,13 +56,15 @@ class EnvironmentAdmin(KeptOnceDeployed, admin.ModelAdmin):  # type: ignore[type
     def save_model(self, request: HttpRequest, obj: Environment, form: Any, change: bool) -> None:
         if "is_production" in form.changed_data:
             obj.is_production_is_pinned = True
+            if change:
+                note_differences(Environment.objects.get(pk=obj.pk), obj, request.user)
         super().save_model(request, obj, form, change)
 
 
 @admin.register(Track)
 class TrackAdmin(LargeTable, ReadOnly, KeptOnceDeployed, admin.ModelAdmin):  # type: ignore[type-arg, misc]
-    list_display = ["application", "environment", "rebuild_pending"]
-    list_filter = ["rebuild_pending"]
+    list_display = ["application", "environment", "waiting_changes", "waiting_since", "rebuild_pending"]
+    list_filter = ["rebuild_pending", "waiting_pending"]
     list_select_related = ["application", "environment"]
     search_fields = ["application__name", "environment__name"]
     actions = ["work_out_anew"]

@@ -172,10 +172,23 @@ class DeploymentOriginAdmin(_Told):
 
 @admin.register(Incident)
 class IncidentAdmin(_Told):
-    list_display = ["title", "workspace", "repository", "started_at", "resolved_at", "is_withdrawn"]
-    list_filter = ["is_withdrawn", ("resolved_at", admin.EmptyFieldListFilter), "workspace"]
-    list_select_related = ["workspace", "repository"]
+    list_display = [
+        "title", "workspace", "source", "application", "environment", "started_at", "resolved_at", "cause",
+        "cause_is_pinned", "cause_pending", "is_withdrawn",
+    ]  # fmt: skip
+    list_filter = [
+        "source",
+        ("resolved_at", admin.EmptyFieldListFilter),
+        ("cause", admin.EmptyFieldListFilter),
+        "cause_is_pinned",
+        "cause_pending",
+        "is_withdrawn",
+        "workspace",
+    ]
+    list_select_related = ["workspace", "application", "environment", "cause"]
     search_fields: ClassVar[list[str]] = ["title", "external_id"]
+    search_help_text = "A part of the title, or of the id that its monitor or GitHub gave it."
+    raw_id_fields = ["workspace", "repository", "application", "environment", "cause", "created_by"]
 
 
 @admin.register(Backfill)

@@ -14,6 +14,8 @@ from django.utils import timezone
 from deployments.admin.base import KeptOnceDeployed, report_action, ring_bell_after_commit
 from deployments.changes import request_rebuild
 from deployments.models import ApiKey, Membership, Scope, Track, User, Workspace
+from deployments.models.workspaces import all_scopes
+from deployments.rule_changes import note_differences
 
 _IDLE_AFTER = datetime.timedelta(days=90)
 _EXPIRES_SOON = datetime.timedelta(days=14)
@@ -76,6 +78,11 @@ class WorkspaceAdmin(KeptOnceDeployed, admin.ModelAdmin):  # type: ignore[type-a
     inlines = [MembershipInline]
     actions = ["work_out_anew"]
 
+    def save_model(self, request: HttpRequest, obj: Workspace, form: Any, change: bool) -> None:
+        if change:
+            note_differences(Workspace.objects.get(pk=obj.pk), obj, request.user)
+        super().save_model(request, obj, form, change)
+
     @admin.action(description="Work out all changes anew", permissions=["change"])
     def work_out_anew(self, request: HttpRequest, workspaces: QuerySet[Workspace]) -> None:
         """Have the changes of every track worked out from its commits."""
@@ -115,9 +122,7 @@ class KeyStateFilter(admin.SimpleListFilter):
 
 
 class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]
-    scopes = forms.MultipleChoiceField(
-        choices=Scope.choices, initial=list(Scope.values), widget=forms.CheckboxSelectMultiple
-    )
+    scopes = forms.MultipleChoiceField(choices=Scope.choices, initial=all_scopes, widget=forms.CheckboxSelectMultiple)
 
 
 @admin.register(ApiKey)

@@ -3,12 +3,15 @@
 from deployments.models.catalog import Application, Environment, FormerName, Repository, Track
 from deployments.models.changes import Change, Commit, HistoryGap, MissingParent, ShippedCommit
 from deployments.models.deployments import ChangeKind, Deployment, DeploymentState, DeploymentStatus
+from deployments.models.failures import FailureFinding, FailureRules, Overruling, RuleChange
 from deployments.models.github import Backfill, DeploymentSecret, GithubConnection, GitRef, Push, Release
 from deployments.models.incidents import Incident
 from deployments.models.jobs import Job, JobStatus, JobType, RefusedRequest
 from deployments.models.pull_requests import PullRequest, PullRequestCommit, PullRequestReview
+from deployments.models.teams import FreezePeriod, Team, TeamMember
 from deployments.models.throttling import RateLimitWindow
 from deployments.models.triggers import DeploymentOrigin, DeploymentTrigger
+from deployments.models.webhooks import DeliveryState, WebhookDelivery, WebhookEvent, WebhookSubscription
 from deployments.models.workspaces import ApiKey, Membership, Scope, User, Workspace
 
 __all__ = [
@@ -18,6 +21,7 @@ __all__ = [
     "Change",
     "ChangeKind",
     "Commit",
+    "DeliveryState",
     "Deployment",
     "DeploymentOrigin",
     "DeploymentSecret",
@@ -25,7 +29,10 @@ __all__ = [
     "DeploymentStatus",
     "DeploymentTrigger",
     "Environment",
+    "FailureFinding",
+    "FailureRules",
     "FormerName",
+    "FreezePeriod",
     "GitRef",
     "GithubConnection",
     "HistoryGap",
@@ -35,6 +42,7 @@ __all__ = [
     "JobType",
     "Membership",
     "MissingParent",
+    "Overruling",
     "PullRequest",
     "PullRequestCommit",
     "PullRequestReview",
@@ -43,9 +51,15 @@ __all__ = [
     "RefusedRequest",
     "Release",
     "Repository",
+    "RuleChange",
     "Scope",
     "ShippedCommit",
+    "Team",
+    "TeamMember",
     "Track",
     "User",
+    "WebhookDelivery",
+    "WebhookEvent",
+    "WebhookSubscription",
     "Workspace",
 ]

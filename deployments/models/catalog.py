@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.core.validators import MaxValueValidator
 from django.db import models
 from django.utils import timezone
 
@@ -81,6 +82,14 @@ class Application(models.Model):
     monorepo_path_is_pinned = models.BooleanField(
         "keep this path", default=False, help_text="Use this path whatever path a deployment reports."
     )
+    incident_window_hours = models.PositiveIntegerField(
+        "hours until an incident",
+        null=True,
+        blank=True,
+        validators=[MaxValueValidator(24 * 365)],
+        help_text="An incident that begins later than so many hours after a deployment is not blamed on it."
+        " Empty: as the workspace is set.",
+    )
     # What GitHub's deployments are of that name no application. It is called like the repository.
     is_default = models.BooleanField(default=False, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -134,6 +143,17 @@ class Environment(models.Model):
         super().save(*args, **kwargs)
 
 
+class TrackQuerySet(models.QuerySet["Track"]):
+    def of_repository(self, repository: Repository | int) -> "TrackQuerySet":
+        return self.filter(application__in=Application.objects.filter(repository=repository).values("pk"))
+
+    def count_waiting_again(self) -> None:
+        """Have the changes that wait for these tracks counted anew. The caller holds a transaction."""
+        # In one order, so that two workers never wait for one another.
+        list(self.select_for_update(no_key=True).order_by("pk").values_list("pk"))
+        self.update(waiting_pending=True)
+
+
 class Track(models.Model):
     """One application in one environment: the line along which its deployments follow one another."""
 
@@ -145,12 +165,26 @@ class Track(models.Model):
     baseline_frontier = models.JSONField(default=list, editable=False)
     # Set where the changes of the whole track have to be worked out anew: another baseline, another path.
     rebuild_pending = models.BooleanField(default=False, editable=False)
+    # Set where all verdicts of the track have to be found anew: the rules have changed.
+    judging_pending = models.BooleanField(default=False, editable=False)
+    # What is in the repository's default branch and not here yet: how many changes, and since when the oldest waits.
+    # NULL where nobody told of the branch. Worked out by deployments.waiting.
+    waiting_changes = models.PositiveIntegerField(null=True, editable=False)
+    waiting_since = models.DateTimeField(null=True, editable=False)
+    waiting_pending = models.BooleanField(default=False, editable=False)
+    # When a client of the GitHub-style API deleted the environment of this repository. It is not listed there until
+    # something is deployed to it again; nothing else changes.
+    environment_deleted_at = models.DateTimeField(null=True, editable=False)
+
+    objects = TrackQuerySet.as_manager()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["application", "environment"], name="one_track_each")]
         indexes = [
             # The sweep looks for tracks that a crash left unfinished.
-            models.Index(fields=["id"], condition=models.Q(rebuild_pending=True), name="track_rebuild_pending")
+            models.Index(fields=["id"], condition=models.Q(rebuild_pending=True), name="track_rebuild_pending"),
+            models.Index(fields=["id"], condition=models.Q(judging_pending=True), name="track_judging_pending"),
+            models.Index(fields=["id"], condition=models.Q(waiting_pending=True), name="track_waiting_pending"),
         ]
 
     def __str__(self) -> str:

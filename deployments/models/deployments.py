@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from deployments.models.catalog import Application, Environment, Track
 from deployments.models.workspaces import Workspace
+from deployments.signals import tell_days_changed
 
 
 class DeploymentState(models.TextChoices):
@@ -34,6 +35,9 @@ UNFINISHED_STATES = [
     DeploymentState.IN_PROGRESS,
     DeploymentState.WAITING,
 ]
+
+
+FAILED_STATES = [DeploymentState.FAILURE, DeploymentState.ERROR]
 
 
 class ChangeKind(models.TextChoices):
@@ -112,7 +116,7 @@ class Deployment(models.Model):
     environment = models.ForeignKey(Environment, on_delete=models.CASCADE, related_name="deployments")
     version = models.CharField(max_length=255)
     commit_sha = models.CharField("commit", max_length=70)
-    description = models.CharField(max_length=255, blank=True, default="")
+    description = models.TextField(blank=True, default="")
     author = models.CharField(max_length=255, blank=True, default="")
     monorepo_path = models.CharField(
         max_length=255, null=True, blank=True, help_text="As reported; empty where the report named none."
@@ -132,6 +136,18 @@ class Deployment(models.Model):
     ref = models.CharField(max_length=255, blank=True, default="", editable=False)
     task = models.CharField(max_length=255, blank=True, default="", editable=False)
     is_transient = models.BooleanField(default=False, editable=False)
+    # As it was created at GitHub or through the GitHub-style API: an object, or a text; NULL where nobody said.
+    payload = models.JSONField(null=True, blank=True, editable=False)
+    original_environment = models.CharField(max_length=255, blank=True, default="", db_default="", editable=False)
+    production_environment = models.BooleanField(null=True, editable=False)
+    creator = models.CharField(max_length=255, blank=True, default="", db_default="", editable=False)
+    fixes_version = models.CharField(
+        max_length=255,
+        blank=True,
+        default="",
+        editable=False,
+        help_text="The version that it was deployed to repair.",
+    )
     archived_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
@@ -140,10 +156,21 @@ class Deployment(models.Model):
     changes_count = models.PositiveIntegerField(default=0, editable=False)
     history_is_complete = models.BooleanField(default=True, editable=False)
     lineage_pending = models.BooleanField(default=False, editable=False)
+    # Worked out by deployments.verdicts, never entered: see FailureFinding for why.
+    has_failed = models.BooleanField(default=False, editable=False)
+    repaired_at = models.DateTimeField(null=True, blank=True, editable=False)
+    repaired_by = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="repaired", editable=False
+    )
+    is_rework = models.BooleanField("unplanned, because of a failure", default=False, editable=False)
+    # It says something of deployments before it: it is a rollback, ships a revert, or names a version that it fixes.
+    refers_back = models.BooleanField(default=False, editable=False)
+    verdict_pending = models.BooleanField(default=False, editable=False)
     # What of its history GitHub's API was asked for already, so that it is not asked again in vain.
     history_asked_for = models.CharField(max_length=64, blank=True, default="", editable=False)
 
     objects = DeploymentQuerySet.as_manager()
+    _was_at: tuple[int, datetime.datetime] | None = None
 
     class Meta:
         constraints = [
@@ -159,6 +186,8 @@ class Deployment(models.Model):
             models.Index(fields=["track", "deployed_at", "id"], name="deployment_track_order"),
             # The deployment that a report without a stated time goes on with.
             models.Index(fields=["track", "version"], name="deployment_version"),
+            # What a deployment returns to.
+            models.Index(fields=["track", "commit_sha"], name="deployment_commit"),
             # Lists, newest first.
             models.Index(fields=["workspace", "-deployed_at", "-id"], name="deployment_newest"),
             # The metrics of a window over chosen environments.
@@ -173,10 +202,43 @@ class Deployment(models.Model):
             models.Index(
                 fields=["track", "deployed_at"], condition=Q(lineage_pending=True), name="deployment_pending"
             ),
+            # What verdicts have still to be found, and which depend on what was there before.
+            models.Index(fields=["track"], condition=Q(verdict_pending=True), name="deployment_verdict_pending"),
+            models.Index(
+                fields=["track", "deployed_at"], condition=Q(refers_back=True), name="deployment_refers_back"
+            ),
+            # Those that failed, newest first; and by status alone: no other index has them.
+            models.Index(
+                fields=["workspace", "-deployed_at"], condition=Q(has_failed=True), name="deployment_has_failed"
+            ),
+            models.Index(
+                fields=["environment", "deployed_at"],
+                condition=Q(reached_environment=False, has_failed=True, archived_at=None),
+                name="deployment_failed_attempt",
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.version} of {self.commit_sha[:12]}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        super().save(*args, **kwargs)
+        now = (self.environment_id, self.deployed_at)
+        tell_days_changed({self._was_at or now, now})
+        self._was_at = now
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        tell_days_changed([self._was_at or (self.environment_id, self.deployed_at)])
+        return super().delete(*args, **kwargs)
+
+    @classmethod
+    def from_db(cls, *args: Any, **kwargs: Any) -> "Deployment":
+        """Remember where and when it was, to tell of that day too when it is saved elsewhere."""
+        deployment = super().from_db(*args, **kwargs)
+        known = deployment.__dict__
+        if "environment_id" in known and "deployed_at" in known:
+            deployment._was_at = (deployment.environment_id, deployment.deployed_at)
+        return deployment
 
     def previous(self) -> "Deployment | None":
         """Return what ran on the track before it. Causes a query."""
@@ -204,6 +266,7 @@ class DeploymentStatus(models.Model):
     external_id = models.BigIntegerField(null=True, blank=True, help_text="GitHub's id of it.")
     # Where GitHub says that the deployment now is; empty where it is where it was.
     environment_name = models.CharField(max_length=255, blank=True, default="")
+    creator = models.CharField(max_length=255, blank=True, default="", db_default="", editable=False)
 
     class Meta:
         verbose_name_plural = "deployment statuses"

@@ -31,6 +31,8 @@ class PullRequest(models.Model):
     head_is_elsewhere = models.BooleanField(
         default=False, help_text="Its branch is in a fork: its pushes are not told."
     )
+    # The number of the pull request that it reverts, as GitHub's button writes it into its body or its branch.
+    reverts_number = models.PositiveIntegerField(null=True)
     # The merge commit, the squash commit, or the last of the rebased ones. Empty until it is merged.
     merge_commit_sha = models.CharField(max_length=70, blank=True, default="")
     commits_count = models.PositiveIntegerField(null=True)

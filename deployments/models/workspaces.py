@@ -58,6 +58,11 @@ def default_incident_labels() -> list[str]:
     return ["incident"]
 
 
+def every_weekday() -> list[int]:
+    """Return the days of the week on which work is done where nobody said otherwise: all, by ISO 8601's numbers."""
+    return [1, 2, 3, 4, 5, 6, 7]
+
+
 class Workspace(models.Model):
     """A tenant: its own people, keys, repositories, applications, environments and time zone."""
 
@@ -77,6 +82,22 @@ class Workspace(models.Model):
     count_redeploys = models.BooleanField(
         default=False,
         help_text="Count a redeploy of the commit that already runs in the deployment frequency.",
+    )
+    working_days = models.JSONField(
+        default=every_weekday,
+        help_text="Rates per day are per working day, 1 for Monday to 7 for Sunday.",
+    )
+    report_year = models.PositiveSmallIntegerField(
+        "levels of the report of",
+        default=2024,
+        choices=[(2021, "2021"), (2022, "2022"), (2023, "2023"), (2024, "2024"), (2025, "2025 (no levels)")],
+        help_text="DORA's report whose levels, from elite to low, the metrics are compared with.",
+    )
+    bot_names = models.JSONField(
+        "bots",
+        default=list,
+        blank=True,
+        help_text="Authors that are bots, besides those whose names end with [bot].",
     )
     leave_out_bots = models.BooleanField(
         "leave out bots",
@@ -137,11 +158,20 @@ class Scope(models.TextChoices):
     DEPLOYMENTS_WRITE = "deployments:write", "Report deployments, withdraw and delete jobs"
     DEPLOYMENTS_READ = "deployments:read", "Read deployments and jobs"
     METRICS_READ = "metrics:read", "Read the metrics"
+    INCIDENTS_WRITE = "incidents:write", "Open, change and resolve incidents"
+    INCIDENTS_READ = "incidents:read", "Read incidents"
+    WEBHOOKS_WRITE = "webhooks:write", "Add, change and remove webhooks, and deliver again"
+    WEBHOOKS_READ = "webhooks:read", "Read webhooks and what was delivered to them"
+
+
+# Whoever may add a webhook can have everything that happens sent anywhere, so a key has these only where an owner
+# chose them.
+CHOSEN_SCOPES: list[str] = [Scope.WEBHOOKS_WRITE, Scope.WEBHOOKS_READ]
 
 
 def all_scopes() -> list[str]:
-    """Return every scope: what a key may do where nobody said otherwise."""
-    return list(Scope.values)
+    """Return what a key may do where nobody said otherwise: every scope but those of webhooks."""
+    return [scope for scope in Scope.values if scope not in CHOSEN_SCOPES]
 
 
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
