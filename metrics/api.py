@@ -19,6 +19,7 @@ class DoraMetrics(ApiView):
     required_scopes = {"GET": [Scope.METRICS_READ]}
 
     def get(self, request: Request) -> Response | HttpResponse:
+        wants_csv = _wants_csv(request)
         try:
             selection = read_selection(self.workspace, request._request.GET, default_interval=Interval.DAY)
         except InvalidSelection as error:
@@ -26,11 +27,13 @@ class DoraMetrics(ApiView):
                 {name: [message] for name, message in error.errors.items()}, code="invalid"
             ) from error
         report = dora_report(selection)
-        if _wants_csv(request):
+        if wants_csv:
             return HttpResponse(report_as_csv(report), content_type="text/csv; charset=utf-8")
         return Response(report_as_json(report))
 
 
 def _wants_csv(request: Request) -> bool:
-    chosen = request.query_params.get("format")
+    chosen = request.query_params.get("format", "").strip()
+    if chosen not in ("", "json", "csv"):
+        raise serializers.ValidationError({"format": ["Must be json or csv."]}, code="invalid")
     return chosen == "csv" or (not chosen and "text/csv" in request.META.get("HTTP_ACCEPT", ""))

@@ -17,6 +17,22 @@ def start_of_day(day: datetime.date, zone: ZoneInfo) -> datetime.datetime:
     return datetime.datetime.combine(day, datetime.time(), zone).astimezone(datetime.UTC)
 
 
+def days_between(first: datetime.date, last: datetime.date) -> list[datetime.date]:
+    """Return the days from the first to the last, both included."""
+    return [first + datetime.timedelta(days=number) for number in range((last - first).days + 1)]
+
+
+def day_of(moment: datetime.datetime, zone: ZoneInfo) -> datetime.date:
+    """Return the day that a moment lies in: the last one that has begun.
+
+    Where clocks go back over midnight, as St. John's did until 2011, the date returns to the day before for a while;
+    the day that has begun goes on nevertheless, so that each moment lies in one day and days follow one another.
+    """
+    day = moment.astimezone(zone).date()
+    following = day + datetime.timedelta(days=1)
+    return following if moment >= start_of_day(following, zone) else day
+
+
 def bucket_start(day: datetime.date, interval: Interval) -> datetime.date:
     """Return the first day of the day, week (from Monday, ISO 8601) or month that a day lies in."""
     if interval is Interval.WEEK:
@@ -63,7 +79,7 @@ class Period:
 
     def day_of(self, moment: datetime.datetime) -> datetime.date:
         """Return the day that a moment lies in, in the time zone."""
-        return moment.astimezone(self.zone).date()
+        return day_of(moment, self.zone)
 
     def buckets(self, interval: Interval) -> list[datetime.date]:
         """Return the first day of each day, week or month that the period touches, in order."""

@@ -1,58 +1,120 @@
-"""The DORA report of a selection: the one source of page, JSON and CSV."""
+"""The DORA report of a selection: the one source of page, JSON, CSV, badge and digest."""
 
 import datetime
-from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
-from django.db.models import QuerySet
+from django.utils import timezone
 
-from deployments.models import Change, ChangeKind, Deployment
-from metrics import dora
-from metrics.periods import Period, bucket_start
+from metrics import dora, facts, levels, uncertainty
+from metrics.dora import Rate, Spread
+from metrics.facts import STAGES, DayFacts, Progress
+from metrics.models import Metric
+from metrics.no_data import reasons_for_no_data
+from metrics.periods import Period, bucket_start, next_bucket
 from metrics.selections import Selection
+from metrics.uncertainty import Range
+from metrics.workdays import Calendar
 
-# Kinds that bring nothing new by their nature: there is nothing to measure on them.
-_WITHOUT_CHANGES = {ChangeKind.BASELINE, ChangeKind.REDEPLOY, ChangeKind.ROLLBACK}
+# Of which metrics more is better; of the others less is.
+_MORE_IS_BETTER = {Metric.DEPLOYMENT_FREQUENCY}
+_LEVELS = {
+    Metric.DEPLOYMENT_FREQUENCY: "frequency",
+    Metric.CHANGE_LEAD_TIME: "lead_time",
+    Metric.RECOVERY_TIME: "recovery",
+    Metric.CHANGE_FAIL_RATE: "fail_rate",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Frequency:
-    """Deployment frequency of one period."""
+    """Deployment frequency. `days` are those that count: working days outside freeze periods."""
 
     per_day: float | None
     deployments: int
     days_with_deployments: int
     days: int
+    range: Range | None
 
 
 @dataclass(frozen=True, slots=True)
-class LeadTime:
-    """Change lead time of one period, in seconds."""
+class Stages:
+    """How long changes spent in each stage on average, in seconds. The stages add up to `mean`."""
 
-    median: float | None
-    p90: float | None
-    mean: float | None
+    mean: float
+    means: dict[str, float]
     changes: int
 
 
 @dataclass(frozen=True, slots=True)
+class Recovery:
+    """How long failures lasted that are repaired, in seconds, and those that are not: how many, and the longest."""
+
+    spread: Spread
+    open: int
+    longest_open: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """The five metrics of some days."""
+
+    frequency: Frequency
+    lead_time: Spread
+    stages: Stages | None
+    recovery: Recovery
+    fail_rate: Rate
+    rework_rate: Rate
+
+    def value(self, metric: str) -> float | None:
+        """Return the figure that stands for a metric: a day, seconds, or a share."""
+        return {
+            Metric.DEPLOYMENT_FREQUENCY: self.frequency.per_day,
+            Metric.CHANGE_LEAD_TIME: self.lead_time.median,
+            Metric.RECOVERY_TIME: self.recovery.spread.median,
+            Metric.CHANGE_FAIL_RATE: self.fail_rate.value,
+            Metric.REWORK_RATE: self.rework_rate.value,
+        }[Metric(metric)]
+
+    def range(self, metric: str) -> Range | None:
+        """Return the range of 95 % of that figure; None where the sample is too small for one."""
+        return {
+            Metric.DEPLOYMENT_FREQUENCY: self.frequency.range,
+            Metric.CHANGE_LEAD_TIME: self.lead_time.median_range,
+            Metric.RECOVERY_TIME: self.recovery.spread.median_range,
+            Metric.CHANGE_FAIL_RATE: self.fail_rate.range,
+            Metric.REWORK_RATE: self.rework_rate.range,
+        }[Metric(metric)]
+
+
+@dataclass(frozen=True, slots=True)
 class Bucket:
-    """One day, week or month of both series. Lead times are None where no change was shipped."""
+    """One day, week or month of the series."""
 
     start: datetime.date
-    deployments: int
-    lead_time: LeadTime
+    last: datetime.date
+    measures: Measures
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """How a metric changed against the period before, and whether that is more than noise."""
+
+    change: float | None  # as a share of what it was; of rates the difference
+    is_signal: bool
+    is_better: bool | None
 
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """How many of the deployments that should have brought changes have known ones."""
+    """How many of the deployments that should have brought changes have known ones, and what was set apart."""
 
     expected: int
     without_known_commits: int
     baselines: int
     changes_without_start: int
     clocks_ahead: int
+    bot_changes: int
 
     @property
     def share(self) -> float | None:
@@ -61,139 +123,153 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True)
 class DoraReport:
-    """Both metrics, the period before, the series, and why there is nothing where there is nothing."""
+    """The five metrics, the period before, the series, and why there is nothing where there is nothing."""
 
     selection: Selection
-    frequency: Frequency
-    previous_frequency: Frequency
-    lead_time: LeadTime
-    previous_lead_time: LeadTime
+    calendar: Calendar
+    now: Measures
+    before: Measures
+    comparisons: dict[str, Comparison]
+    levels: dict[str, levels.Placed | None]
     buckets: list[Bucket]
     coverage: Coverage
-    frequency_no_data: str
-    lead_time_no_data: str
+    no_data: dict[str, str]
     redeploys_left_out: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    deployed_at: datetime.datetime
-    kind: str
-    changes_count: int
-    is_complete: bool
+    failed_attempts: int
+    recomputing: Progress | None
+    days: list[DayFacts] = field(repr=False)
 
 
 def dora_report(selection: Selection) -> DoraReport:
-    """Work the metrics out for a selection. Causes three queries at most, however much there is."""
+    """Work the metrics out for a selection, by a number of queries that does not depend on how much there is."""
     period, previous = selection.period, selection.period.previous()
-    rows = _deployments(selection, previous.start, period.end)
-    counted = [row for row in rows if _counts(row, selection)]
-    changes = _changes(selection, previous.start, period.end)
-    now = [row for row in rows if row.deployed_at >= period.start]
-    now_counted = [row for row in counted if row.deployed_at >= period.start]
-    leads = [change for change in changes if change[0] >= period.start]
+    loaded = facts.load(selection, previous.first, period.last)
+    calendar = calendar_of(selection)
+    days = [day for day in loaded.days if day.day >= period.first]
+    days_before = [day for day in loaded.days if day.day < period.first]
+    now, before = (
+        measures_of(selection, calendar, days, period),
+        measures_of(selection, calendar, days_before, previous),
+    )
     return DoraReport(
         selection=selection,
-        frequency=_frequency(now_counted, period),
-        previous_frequency=_frequency([row for row in counted if row.deployed_at < period.start], previous),
-        lead_time=_lead_time([seconds for _, seconds, _ in leads]),
-        previous_lead_time=_lead_time([seconds for at, seconds, _ in changes if at < period.start]),
-        buckets=_buckets(selection, now_counted, leads),
-        coverage=_coverage(now, leads),
-        frequency_no_data="" if now_counted else _why_nothing_deployed(selection),
-        lead_time_no_data=_why_no_lead_time(selection, now, leads),
-        redeploys_left_out=len(now) - len(now_counted),
+        calendar=calendar,
+        now=now,
+        before=before,
+        comparisons={metric: compare(metric, now, before) for metric in Metric},
+        levels=_levels(selection, now),
+        buckets=_buckets(selection, calendar, days),
+        coverage=_coverage(days),
+        no_data=reasons_for_no_data(selection, days, now.frequency.deployments),
+        redeploys_left_out=0 if selection.workspace.count_redeploys else sum(day.redeploys for day in days),
+        failed_attempts=sum(day.failed_attempts for day in days),
+        recomputing=loaded.recomputing,
+        days=days,
     )
 
 
-def selected(selection: Selection) -> "QuerySet[Deployment]":
-    """Return the deployments that a selection is about, at whatever time."""
-    rows = Deployment.objects.reached().filter(environment__in=selection.environments)
-    if selection.applications:
-        rows = rows.filter(application__in=selection.applications)
-    if selection.repositories:
-        rows = rows.filter(application__repository__in=selection.repositories)
-    return rows
+def calendar_of(selection: Selection) -> Calendar:
+    """Return which days count in the selection's workspace. Causes a query."""
+    workspace = selection.workspace
+    freezes = workspace.freeze_periods.values_list("first_day", "last_day", "reason")
+    return Calendar(frozenset(workspace.working_days), tuple(freezes))
 
 
-def _deployments(selection: Selection, start: datetime.datetime, end: datetime.datetime) -> list[_Row]:
-    rows = selected(selection).filter(deployed_at__gte=start, deployed_at__lt=end)
-    columns = ("deployed_at", "change_kind", "changes_count", "history_is_complete")
-    return [_Row(*row) for row in rows.values_list(*columns)]
+def measures_of(selection: Selection, calendar: Calendar, days: Sequence[DayFacts], period: Period) -> Measures:
+    """Return the metrics of the days of a period."""
+    counts_redeploys = selection.workspace.count_redeploys
+    counted = [day.deployments - (0 if counts_redeploys else day.redeploys) for day in days]
+    deployments = sum(counted)
+    attempts = sum(day.failed_attempts for day in days)
+    length = calendar.counted_days(period.first, period.last)
+    return Measures(
+        frequency=_frequency(deployments, sum(number > 0 for number in counted), length),
+        lead_time=dora.spread([day.leads for day in days]),
+        stages=_stages(days),
+        recovery=_recovery(days),
+        fail_rate=dora.rate(sum(day.failed for day in days) + attempts, deployments + attempts),
+        rework_rate=dora.rate(sum(day.rework for day in days), deployments),
+    )
 
 
-def _changes(
-    selection: Selection, start: datetime.datetime, end: datetime.datetime
-) -> list[tuple[datetime.datetime, int | None, bool]]:
-    shipped = selected(selection).filter(deployed_at__gte=start, deployed_at__lt=end, changes_count__gt=0)
-    changes = Change.objects.filter(deployment__in=shipped)
-    return list(changes.values_list("deployment__deployed_at", "lead_time_seconds", "clock_was_ahead"))
+def _frequency(deployments: int, days_with: int, days: int) -> Frequency:
+    low, high = uncertainty.count_range(deployments)
+    return Frequency(
+        per_day=dora.deployment_frequency(deployments, days),
+        deployments=deployments,
+        days_with_deployments=days_with,
+        days=days,
+        range=(low / days, high / days) if deployments and days else None,
+    )
 
 
-def _counts(row: _Row, selection: Selection) -> bool:
-    return row.kind != ChangeKind.REDEPLOY or selection.workspace.count_redeploys
+def _stages(days: Iterable[DayFacts]) -> Stages | None:
+    staged = [day for day in days if day.staged]
+    changes = sum(day.staged for day in staged)
+    if not changes:
+        return None
+    sums = [sum(day.stage_sums[place] for day in staged) for place in range(len(STAGES))]
+    means = {name: total / changes for name, total in zip(STAGES, sums, strict=True)}
+    return Stages(sum(day.staged_lead_sum for day in staged) / changes, means, changes)
 
 
-def _frequency(rows: list[_Row], period: Period) -> Frequency:
-    days = {period.day_of(row.deployed_at) for row in rows}
-    return Frequency(dora.deployment_frequency(len(rows), period.days), len(rows), len(days), period.days)
+def _recovery(days: Sequence[DayFacts]) -> Recovery:
+    since = [int(day.open_since[0]) for day in days if len(day.open_since)]
+    longest = max(0.0, timezone.now().timestamp() - min(since)) if since else None
+    return Recovery(dora.spread([day.recoveries for day in days]), sum(len(day.open_since) for day in days), longest)
 
 
-def _lead_time(seconds: list[int | None]) -> LeadTime:
-    ordered = sorted(value for value in seconds if value is not None)
-    return LeadTime(dora.median(ordered), dora.percentile(ordered, 0.9), dora.mean(ordered), len(ordered))
-
-
-def _buckets(
-    selection: Selection,
-    rows: list[_Row],
-    changes: list[tuple[datetime.datetime, int | None, bool]],
-) -> list[Bucket]:
+def _buckets(selection: Selection, calendar: Calendar, days: Sequence[DayFacts]) -> list[Bucket]:
     period, interval = selection.period, selection.interval
-    deployments: dict[datetime.date, int] = defaultdict(int)
-    seconds: dict[datetime.date, list[int | None]] = defaultdict(list)
-    for row in rows:
-        deployments[bucket_start(period.day_of(row.deployed_at), interval)] += 1
-    for deployed_at, lead, _ in changes:
-        seconds[bucket_start(period.day_of(deployed_at), interval)].append(lead)
-    return [Bucket(start, deployments[start], _lead_time(seconds[start])) for start in period.buckets(interval)]
+    grouped: dict[datetime.date, list[DayFacts]] = {start: [] for start in period.buckets(interval)}
+    for day in days:
+        grouped[bucket_start(day.day, interval)].append(day)
+    buckets = []
+    for start, inside in grouped.items():
+        last = min(next_bucket(start, interval) - datetime.timedelta(days=1), period.last)
+        part = Period(max(start, period.first), last, period.zone)
+        buckets.append(Bucket(start, last, measures_of(selection, calendar, inside, part)))
+    return buckets
 
 
-def _coverage(rows: list[_Row], changes: list[tuple[datetime.datetime, int | None, bool]]) -> Coverage:
-    expected = [row for row in rows if row.kind not in _WITHOUT_CHANGES]
-    unknown = [row for row in expected if not row.is_complete and not row.changes_count]
+def _coverage(days: Sequence[DayFacts]) -> Coverage:
     return Coverage(
-        expected=len(expected),
-        without_known_commits=len(unknown),
-        baselines=sum(row.kind == ChangeKind.BASELINE for row in rows),
-        changes_without_start=sum(seconds is None for _, seconds, _ in changes),
-        clocks_ahead=sum(ahead for _, _, ahead in changes),
+        expected=sum(day.expected for day in days),
+        without_known_commits=sum(day.without_known_commits for day in days),
+        baselines=sum(day.baselines for day in days),
+        changes_without_start=sum(day.changes_without_start for day in days),
+        clocks_ahead=sum(day.clocks_ahead for day in days),
+        bot_changes=sum(day.bot_changes for day in days),
     )
 
 
-def _why_nothing_deployed(selection: Selection) -> str:
-    """Tell an environment that never had a deployment from one that has gone silent."""
-    if not selection.environments:
-        return "No environment is production. Choose one, or mark one as production."
-    latest = selected(selection).filter(deployed_at__lt=selection.period.end).newest_first().first()  # type: ignore[attr-defined]
-    if latest is None:
-        return "Nothing has been deployed here yet."
-    day = selection.period.day_of(latest.deployed_at)
-    silent = (selection.period.last - day).days
-    return f"Nothing was deployed. The last deployment was reported on {day:%-d %B %Y}, {silent} days before the end."
+def compare(metric: Metric, now: Measures, before: Measures) -> Comparison:
+    """Return how a metric changed from one period to another."""
+    here, there = now.value(metric), before.value(metric)
+    if here is None or there is None:
+        return Comparison(None, False, None)
+    is_rate = metric in {Metric.CHANGE_FAIL_RATE, Metric.REWORK_RATE}
+    change = here - there if is_rate else ((here - there) / there if there else None)
+    is_better = None if here == there else (here > there) == (metric in _MORE_IS_BETTER)
+    return Comparison(change, _is_signal(metric, now, before), is_better)
 
 
-def _why_no_lead_time(
-    selection: Selection, rows: list[_Row], changes: list[tuple[datetime.datetime, int | None, bool]]
-) -> str:
-    if any(seconds is not None for _, seconds, _ in changes):
-        return ""
-    if not rows:
-        return "Nothing was deployed, so there is no change to measure."
-    if all(row.kind == ChangeKind.BASELINE for row in rows):
-        return "Only first deployments: they say what was there, so nothing on them has a lead time."
-    if changes:
-        return "The changes that were shipped have no known date."
-    if any(not row.is_complete for row in rows):
-        return "The commits of these deployments are not known. Send them with the report script, or import a clone."
-    return "What was deployed brought no new change: only redeploys and rollbacks."
+def _is_signal(metric: Metric, now: Measures, before: Measures) -> bool:
+    if metric is Metric.DEPLOYMENT_FREQUENCY:
+        here, there = now.frequency, before.frequency
+        return uncertainty.counts_differ(here.deployments, here.days, there.deployments, there.days)
+    if metric is Metric.CHANGE_LEAD_TIME:
+        return uncertainty.ranges_apart(now.lead_time.median_range, before.lead_time.median_range)
+    if metric is Metric.RECOVERY_TIME:
+        return uncertainty.ranges_apart(now.recovery.spread.median_range, before.recovery.spread.median_range)
+    here_rate, there_rate = (
+        (now.fail_rate, before.fail_rate)
+        if metric is Metric.CHANGE_FAIL_RATE
+        else (now.rework_rate, before.rework_rate)
+    )
+    return uncertainty.rates_differ(here_rate.part, here_rate.whole, there_rate.part, there_rate.whole)
+
+
+def _levels(selection: Selection, now: Measures) -> dict[str, levels.Placed | None]:
+    year = selection.workspace.report_year
+    return {metric: levels.place(year, name, now.value(metric)) for metric, name in _LEVELS.items()}

@@ -21,7 +21,7 @@ async function draw(element) {
     element.dataset.drawn = "yes";
     element.on("plotly_click", (event) => {
       const link = event.points[0].customdata;
-      if (link) location.href = link;
+      if (typeof link === "string") location.href = link;
     });
   }
 }

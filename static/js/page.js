@@ -13,6 +13,7 @@ document.addEventListener("click", (event) => {
     localStorage.setItem("theme", theme);
     document.dispatchEvent(new Event("themechange"));
   }
+  if (event.target.closest("[data-print]")) window.print();
   const copy = event.target.closest("[data-copy]");
   if (copy) {
     const text = document.getElementById(copy.dataset.copy).textContent;
@@ -26,6 +27,27 @@ document.addEventListener("click", (event) => {
 document.addEventListener("change", (event) => {
   const form = event.target.form;
   if (form && form.matches("[data-submit-on-change]")) form.requestSubmit();
+});
+
+// A search field above a long list of boxes to tick: those ticked stay in sight.
+for (const field of document.querySelectorAll("[data-narrows]")) field.hidden = false;
+
+document.addEventListener("input", (event) => {
+  const list = document.getElementById(event.target.dataset.narrows || "");
+  if (!list) return;
+  const wanted = event.target.value.trim().toLowerCase();
+  for (const label of list.querySelectorAll("label")) {
+    label.hidden = !label.querySelector("input").checked && !label.textContent.toLowerCase().includes(wanted);
+  }
+});
+
+// A name that is suggested for a field with one name a line.
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-adds-line]");
+  if (!button) return;
+  const field = document.getElementById(button.dataset.addsLine);
+  field.value = field.value.trimEnd() + (field.value.trim() ? "\n" : "") + button.textContent + "\n";
+  button.parentElement.remove();
 });
 
 // Fields that say nothing would only lengthen the address.

@@ -2,6 +2,8 @@
 
 import statistics
 
+import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,30 +12,33 @@ from metrics import dora
 numbers = st.lists(st.integers(0, 10**9), min_size=1, max_size=60)
 
 
+def spread(*parts: list[int]) -> dora.Spread:
+    return dora.spread([np.array(sorted(part), np.int64) for part in parts])
+
+
 @given(numbers)
-def test_the_median_is_that_of_the_standard_library(values: list[int]) -> None:
-    assert dora.median(sorted(values)) == statistics.median(values)
+def test_the_median_and_mean_are_those_of_the_standard_library(values: list[int]) -> None:
+    told = spread(values)
+    assert (told.count, told.median) == (len(values), statistics.median(values))
+    assert told.mean == pytest.approx(statistics.fmean(values))
 
 
 @given(st.lists(st.integers(0, 10**6), min_size=2, max_size=60))
 def test_the_90th_percentile_is_the_inclusive_quantile_of_the_standard_library(values: list[int]) -> None:
-    expected = statistics.quantiles(values, n=10, method="inclusive")[8]
-    got = dora.percentile(sorted(values), 0.9)
-    assert got is not None
-    assert abs(got - expected) < 1e-6 * (1 + expected)
+    assert spread(values).p90 == pytest.approx(statistics.quantiles(values, n=10, method="inclusive")[8])
 
 
-@given(numbers)
-def test_percentiles_lie_among_the_values_and_rise(values: list[int]) -> None:
-    ordered = sorted(values)
-    told = [dora.percentile(ordered, step / 10) or 0 for step in range(11)]
-    assert told == sorted(told)
-    assert (told[0], told[-1]) == (ordered[0], ordered[-1])
+@given(st.lists(numbers, max_size=5))
+def test_values_may_come_in_parts(parts: list[list[int]]) -> None:
+    whole = [value for part in parts for value in part]
+    assert spread(*parts, []) == spread(sorted(whole))
 
 
 def test_no_data_is_not_zero() -> None:
-    assert dora.median([]) is None
-    assert dora.mean([]) is None
+    assert spread([]) == dora.Spread(0, None, None, None, None)
     assert dora.deployment_frequency(0, 30) is None
+    assert dora.deployment_frequency(3, 0) is None
     assert dora.coverage(0, 0) is None
     assert dora.coverage(0, 4) == 0
+    assert dora.rate(0, 0) == dora.Rate(None, 0, 0, None)
+    assert dora.rate(0, 4).value == 0

@@ -11,6 +11,7 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from deployments.models import Workspace
+from metrics.models import Metric
 from metrics.reports import dora_report
 from metrics.selections import InvalidSelection, read_selection
 from tests import factories
@@ -66,24 +67,27 @@ def test_a_random_history_is_counted_as_by_hand(workspace: Workspace) -> None:
     zone = workspace.zone
     inside = [row for row in rows if dt.date(2026, 3, 1) <= row[0].astimezone(zone).date() <= dt.date(2026, 3, 30)]
     leads = [seconds for _, leads in inside for seconds in leads]
-    assert told.frequency.deployments == len(inside)
-    assert told.frequency.days_with_deployments == len({row[0].astimezone(zone).date() for row in inside})
-    assert told.lead_time.median == statistics.median(leads)
-    assert sum(bucket.deployments for bucket in told.buckets) == len(inside)
-    assert sum(bucket.lead_time.changes for bucket in told.buckets) == len(leads)
+    assert told.now.frequency.deployments == len(inside)
+    assert told.now.frequency.days_with_deployments == len({row[0].astimezone(zone).date() for row in inside})
+    assert told.now.lead_time.median == statistics.median(leads)
+    assert sum(bucket.measures.frequency.deployments for bucket in told.buckets) == len(inside)
+    assert sum(bucket.measures.lead_time.count for bucket in told.buckets) == len(leads)
 
 
 def test_three_states_without_data_are_told_apart(workspace: Workspace) -> None:
     track = factories.make_track(workspace)
-    assert "Nothing has been deployed here yet" in report(workspace, WINDOW).frequency_no_data
+    assert "Nothing has been deployed here yet" in report(workspace, WINDOW).no_data[Metric.DEPLOYMENT_FREQUENCY]
     factories.make_deployment(track, NOON - dt.timedelta(days=30), change_kind="baseline")
     silent = report(workspace, WINDOW)
-    assert "The last deployment was reported on 31 January 2026, 58 days before the end" in silent.frequency_no_data
+    assert (
+        "The last deployment was reported on 31 January 2026, 58 days before the end"
+        in silent.no_data[Metric.DEPLOYMENT_FREQUENCY]
+    )
     factories.make_deployment(track, NOON, change_kind="unknown", history_is_complete=False)
     unmeasured = report(workspace, WINDOW)
-    assert unmeasured.frequency_no_data == ""
-    assert "commits of these deployments are not known" in unmeasured.lead_time_no_data
-    assert unmeasured.lead_time.median is None
+    assert unmeasured.no_data[Metric.DEPLOYMENT_FREQUENCY] == ""
+    assert "commits of these deployments are not known" in unmeasured.no_data[Metric.CHANGE_LEAD_TIME]
+    assert unmeasured.now.lead_time.median is None
     assert (unmeasured.coverage.expected, unmeasured.coverage.without_known_commits) == (1, 1)
 
 
@@ -91,18 +95,18 @@ def test_a_redeploy_counts_only_where_the_workspace_says_so(workspace: Workspace
     track = factories.make_track(workspace)
     factories.make_deployment(track, NOON)
     factories.make_deployment(track, NOON + dt.timedelta(hours=1), change_kind="redeploy")
-    assert report(workspace, WINDOW).frequency.deployments == 1
+    assert report(workspace, WINDOW).now.frequency.deployments == 1
     workspace.count_redeploys = True
     workspace.save()
-    assert report(workspace, WINDOW).frequency.deployments == 2
+    assert report(workspace, WINDOW).now.frequency.deployments == 2
 
 
 def test_failed_archived_and_other_environments_do_not_count(workspace: Workspace) -> None:
     factories.make_deployment(factories.make_track(workspace), NOON, state="failure")
     factories.make_deployment(factories.make_track(workspace), NOON, archived_at=NOON)
     factories.make_deployment(factories.make_track(workspace, environment="staging"), NOON)
-    assert report(workspace, WINDOW).frequency.deployments == 0
-    assert report(workspace, f"{WINDOW}&environment= Staging ").frequency.deployments == 1
+    assert report(workspace, WINDOW).now.frequency.deployments == 0
+    assert report(workspace, f"{WINDOW}&environment= Staging ").now.frequency.deployments == 1
 
 
 def test_filters_take_names_and_refuse_unknown_ones_by_name(workspace: Workspace, key: str, client: Client) -> None:
@@ -128,9 +132,11 @@ def test_the_series_as_csv(workspace: Workspace, key: str, client: Client, how: 
     answer = ask(client, key, WINDOW + how.get("query", ""), **headers)
     assert answer["Content-Type"].startswith("text/csv")
     lines = answer.content.decode().splitlines()
-    assert lines[0] == "start,deployments,changes,medianSeconds,p90Seconds,meanSeconds"
-    assert lines[1] == "2026-03-01,0,0,,,"
-    assert lines[2] == "2026-03-02,1,1,3600.0,3600.0,3600.0"
+    assert lines[0].startswith(
+        "start,deployments,changes,medianSeconds,p90Seconds,meanSeconds,perDay,daysCounted,failed"
+    )
+    assert lines[1] == "2026-03-01,0,0,,,,,1,0,0,,0,,0,0,"
+    assert lines[2] == "2026-03-02,1,1,3600.0,3600.0,3600.0,1.0,1,0,1,0.0,0,0.0,0,0,"
 
 
 def test_the_report_costs_the_same_queries_however_much_there_is(
@@ -141,7 +147,7 @@ def test_the_report_costs_the_same_queries_however_much_there_is(
         for number in range(count):
             deployment = factories.make_deployment(track, NOON + dt.timedelta(minutes=number + count))
             factories.make_change(deployment, factories.HOUR)
-        with django_assert_num_queries(3):  # environments, deployments, changes
+        with django_assert_num_queries(7):
             report(workspace, WINDOW)
 
 

@@ -1,0 +1,60 @@
+"""Why the lead time changed: the move split into stages and applications, what waits now, and who has gone silent."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from metrics.models import Metric
+from metrics.pages.attention import gone_silent, waiting_longest
+from metrics.pages.selecting import chosen, filter_form, in_words
+from metrics.reasons import Move, Part, Why, reasons, why
+from metrics.reports import dora_report
+from metrics.wording import change_in_words
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One application of the table."""
+
+    pk: int
+    name: str
+    part: Part
+
+
+def why_changed(request: HttpRequest) -> HttpResponse:
+    """Show why the lead time of the selection is another than in the period before."""
+    selection, errors = chosen(request)
+    report = dora_report(selection)
+    found = why(selection)
+    context = {
+        **filter_form(request, selection, errors),
+        "report": report,
+        "previous": selection.period.previous(),
+        "words": in_words(selection),
+        "why": found,
+        "median_change": change_in_words(Metric.CHANGE_LEAD_TIME, report.comparisons[Metric.CHANGE_LEAD_TIME]),
+        **_tables(found),
+        "waiting": waiting_longest(selection),
+        "silent": gone_silent(selection),
+    }
+    return render(request, "metrics/why.html", context)
+
+
+def _tables(found: Why) -> dict[str, Any]:
+    if found.move is None:
+        return {}
+    rows = _rows(found.move, found.names)
+    # A stage that nothing ever spent time in is no reason.
+    told = [reason for reason in reasons(found.move) if reason.before or reason.now or abs(reason.total) >= 0.5]
+    return {
+        "reasons": told,
+        "rows": rows,
+        "matrix": [(row.name, [reason.by_application[row.pk] for reason in told]) for row in rows],
+    }
+
+
+def _rows(move: Move, names: dict[int, str]) -> list[Row]:
+    rows = [Row(key, names[key], part) for key, part in move.parts.items()]
+    return sorted(rows, key=lambda row: (row.name.casefold(), row.pk))

@@ -1,0 +1,88 @@
+"""The figures of a report in words: what pages, digests and badges say."""
+
+from deployments.units import duration, frequency, percent
+from metrics.models import Metric
+from metrics.reports import Comparison, Measures
+
+_WRITTEN = {
+    Metric.DEPLOYMENT_FREQUENCY: frequency,
+    Metric.CHANGE_LEAD_TIME: duration,
+    Metric.RECOVERY_TIME: duration,
+    Metric.CHANGE_FAIL_RATE: percent,
+    Metric.REWORK_RATE: percent,
+}
+_RATES = {Metric.CHANGE_FAIL_RATE, Metric.REWORK_RATE}
+
+
+def written(metric: Metric, value: float | None) -> str:
+    """Return a figure of a metric in its unit."""
+    return _WRITTEN[metric](value)
+
+
+def sample_in_words(measures: Measures, metric: Metric) -> str:
+    """Return what a figure is of: `9 of 64 deployments`, `412 changes`."""
+    if metric is Metric.DEPLOYMENT_FREQUENCY:
+        found = measures.frequency
+        return f"{_many(found.deployments, 'deployment')} on {found.days_with_deployments} of {found.days} days"
+    if metric is Metric.CHANGE_LEAD_TIME:
+        lead = measures.lead_time
+        return (
+            f"median of {_many(lead.count, 'change')}; 90 % within {duration(lead.p90)}, mean {duration(lead.mean)}"
+        )
+    if metric is Metric.RECOVERY_TIME:
+        recovery = measures.recovery
+        still = f"; {recovery.open} still running, the longest for {duration(recovery.longest_open)}"
+        return f"median of {_many(recovery.spread.count, 'failure')} repaired{still if recovery.open else ''}"
+    rate = measures.fail_rate if metric is Metric.CHANGE_FAIL_RATE else measures.rework_rate
+    word = "failed" if metric is Metric.CHANGE_FAIL_RATE else "unplanned"
+    return f"{rate.part:,} of {_many(rate.whole, 'deployment')} {word}"
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def range_in_words(measures: Measures, metric: Metric) -> str:
+    """Return the range of 95 % of a figure; empty where the sample is too small for one."""
+    found = {
+        Metric.DEPLOYMENT_FREQUENCY: measures.frequency.range,
+        Metric.CHANGE_LEAD_TIME: measures.lead_time.median_range,
+        Metric.RECOVERY_TIME: measures.recovery.spread.median_range,
+        Metric.CHANGE_FAIL_RATE: measures.fail_rate.range,
+        Metric.REWORK_RATE: measures.rework_rate.range,
+    }[metric]
+    if found is None or measures.value(metric) is None:
+        return ""
+    low, high = found
+    if metric in _RATES:
+        return f"95 % range {low * 100:.0f}–{high * 100:.0f} %"
+    return f"95 % range {written(metric, low)} – {written(metric, high)}"
+
+
+def change_in_words(metric: Metric, comparison: Comparison) -> str:
+    """Return how a figure changed against the period before."""
+    if comparison.change is None:
+        return "no comparison"
+    if metric in _RATES:
+        points = comparison.change * 100
+        changed = (
+            f"{abs(points):.0f} points {'more' if points > 0 else 'less'}" if abs(points) >= 0.5 else "unchanged"
+        )
+    else:
+        share = comparison.change * 100
+        changed = f"{abs(share):.0f} % {'more' if share > 0 else 'less'}" if abs(share) >= 0.5 else "unchanged"
+    return changed if comparison.is_signal or changed == "unchanged" else f"{changed}, within noise"
+
+
+def arrow(comparison: Comparison) -> str:
+    """Return `up` or `down`; an empty text where the change is no more than noise."""
+    if not comparison.is_signal or not comparison.change:
+        return ""
+    return "up" if comparison.change > 0 else "down"
+
+
+def tone(comparison: Comparison) -> str:
+    """Return `good` or `bad`; an empty text where the change is no more than noise."""
+    if not comparison.is_signal or comparison.is_better is None:
+        return ""
+    return "good" if comparison.is_better else "bad"
