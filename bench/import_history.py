@@ -25,15 +25,15 @@ def make_history(path: Path) -> Path:
     main = history.commit(at=0)
     releases: list[int] = []
     for number in range(1, COMMITS):
-        day = number // 10
+        day, file = number // 10, f"{('api', 'web')[number % 2]}/file"
         if releases and chance.random() < 0.05:
             place = chance.randrange(len(releases))
-            releases[place] = history.commit(releases[place], at=day)
+            releases[place] = history.commit(releases[place], at=day, file=file)
         elif chance.random() < 0.3:
-            side = history.commit(main, at=day, authored=day - chance.randrange(min(day, 20) + 1))
-            main = history.commit(main, side, at=day)
+            side = history.commit(main, at=day, authored=day - chance.randrange(min(day, 20) + 1), file=file)
+            main = history.commit(main, side, at=day, file=file)
         else:
-            main = history.commit(main, at=day)
+            main = history.commit(main, at=day, file=file)
         if number % (COMMITS // TAGS) == 0:
             tip = main if not releases or chance.random() < 0.6 else chance.choice(releases)
             history.tag(f"v{number // (COMMITS // TAGS):04}", tip, day)
