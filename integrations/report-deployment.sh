@@ -36,11 +36,13 @@ Usage: report-deployment.sh --app APP --environment ENV [options]
   --description TEXT                                                   SLIPWAY_DESCRIPTION
   --deployed-at TIME       ISO 8601 with an offset; default: now       SLIPWAY_DEPLOYED_AT
   --monorepo-path DIR      the directory it is built from              SLIPWAY_MONOREPO_PATH
+  --fixes-version VERSION  the version that this deployment repairs    SLIPWAY_FIXES_VERSION
   --environment-url URL    where the application is seen               SLIPWAY_ENVIRONMENT_URL
   --log-url URL            default: the page of the CI run             SLIPWAY_LOG_URL
   --max-commits N          the newest N at most; default 5000          SLIPWAY_MAX_COMMITS
   --attempts N             tries before giving up; default 7           SLIPWAY_ATTEMPTS
   --idempotency-key KEY    default: made from the CI run               SLIPWAY_IDEMPOTENCY_KEY
+  --output FILE            append job=ID and link=URL, of its page     SLIPWAY_OUTPUT
   --dry-run                print the body instead of sending it
   --help
 
@@ -63,11 +65,11 @@ read_environment() {
   version=${SLIPWAY_VERSION:-} commit=${SLIPWAY_COMMIT:-HEAD}
   author=${SLIPWAY_AUTHOR:-${GITHUB_ACTOR:-${GITLAB_USER_LOGIN:-${BUILD_USER_ID:-}}}}
   description=${SLIPWAY_DESCRIPTION:-} deployed_at=${SLIPWAY_DEPLOYED_AT:-}
-  monorepo_path=${SLIPWAY_MONOREPO_PATH:-}
+  monorepo_path=${SLIPWAY_MONOREPO_PATH:-} fixes_version=${SLIPWAY_FIXES_VERSION:-}
   environment_url=${SLIPWAY_ENVIRONMENT_URL:-${CI_ENVIRONMENT_URL:-}}
   log_url=${SLIPWAY_LOG_URL:-$(page_of_run)}
   max_commits=${SLIPWAY_MAX_COMMITS:-5000} attempts=${SLIPWAY_ATTEMPTS:-7}
-  idempotency_key=${SLIPWAY_IDEMPOTENCY_KEY:-} dry_run=no
+  idempotency_key=${SLIPWAY_IDEMPOTENCY_KEY:-} output=${SLIPWAY_OUTPUT:-} dry_run=no
 }
 
 page_of_run() {
@@ -106,11 +108,13 @@ set_option() {
     --description) description=$2 ;;
     --deployed-at) deployed_at=$2 ;;
     --monorepo-path) monorepo_path=$2 ;;
+    --fixes-version) fixes_version=$2 ;;
     --environment-url) environment_url=$2 ;;
     --log-url) log_url=$2 ;;
     --max-commits) max_commits=$2 ;;
     --attempts) attempts=$2 ;;
     --idempotency-key) idempotency_key=$2 ;;
+    --output) output=$2 ;;
     *) fail "there is no option $1; --help lists them" 2 ;;
   esac
 }
@@ -266,7 +270,7 @@ function quoted(text,   out, i, c, bytes) {
 EOF
   cat >"$work/fields.awk" <<'EOF'
 BEGIN {
-  count = split("repositoryFullName environment app version commitHash description author deployedAt monorepoPath state environmentUrl logUrl", names, " ")
+  count = split("repositoryFullName environment app version commitHash description author deployedAt monorepoPath state environmentUrl logUrl fixesVersion", names, " ")
   for (i = 1; i <= count; i++) {
     value = ENVIRON["field_" names[i]]
     if (value != "") { printf "%s\"%s\":", separator, names[i]; print quoted(value); separator = "," }
@@ -347,7 +351,7 @@ write_body() {
     field_repositoryFullName=$repository field_environment=$environment field_app=$app field_version=$version \
       field_commitHash=$sha field_description=$description field_author=$author field_deployedAt=$deployed_at \
       field_monorepoPath=$monorepo_path field_state=$state field_environmentUrl=$environment_url \
-      field_logUrl=$log_url awk -f "$work/json.awk" -f "$work/fields.awk"
+      field_logUrl=$log_url field_fixesVersion=$fixes_version awk -f "$work/json.awk" -f "$work/fields.awk"
     printf ',"commits":['
     show_commits | awk -v mark="$mark" -v edges_file="$work/edges" -v sent_file="$work/sent" \
       -v budget="$body_limit" -v files_limit="$files_limit" -f "$work/json.awk" -f "$work/commits.awk"
@@ -433,7 +437,8 @@ send_body() {
   case $code in
     202)
       job=$(sed -n 's/.*"id" *: *"\([^"]*\)".*/\1/p' "$work/answer" | head -n 1)
-      note "reported $version of $app in $environment with $sent commits: job $job" ;;
+      note "reported $version of $app in $environment with $sent commits: job $job"
+      [ -z "$output" ] || printf 'job=%s\nlink=%s/jobs/%s/\n' "$job" "$url" "$job" >>"$output" ;;
     *)
       # Between two calls of one run Slipway has learnt what was deployed, so the second has fewer commits to tell.
       # A key that was chosen may have been meant for something else.

@@ -277,3 +277,9 @@ def test_every_awk_says_the_same(clone: Path, tmp_path: Path, awk: str) -> None:
     wrapper.chmod(0o755)
     (told,) = body(clone, PATH=f"{wrapper.parent}:/usr/bin:/bin")["commits"]
     assert (told["message"], told["files"]) == ('Ä "q" \\n\ttab \x02', ['ü "x"\\\t'])
+
+
+def test_it_says_which_version_it_repairs(clone: Path) -> None:
+    assert body(clone, "--fixes-version", "v1")["fixesVersion"] == "v1"
+    assert body(clone, SLIPWAY_FIXES_VERSION="v0")["fixesVersion"] == "v0"
+    assert "fixesVersion" not in body(clone)
