@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import environ
+from celery.schedules import crontab
 from csp.constants import NONE, SELF
 from django.core.management.utils import get_random_secret_key
 
@@ -78,6 +79,7 @@ INSTALLED_APPS = [
     "django_filters",
     "django_htmx",
     "csp",
+    "drf_spectacular",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -180,9 +182,15 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 # Its own for each installation, so that two of them on one broker do not take one another's messages.
 CELERY_TASK_DEFAULT_QUEUE = f"slipway-{hashlib.sha256(SECRET_KEY.encode()).hexdigest()[:12]}"
-# Asking GitHub may take long, so a worker of its own does it: nothing that was reported waits behind it.
+# Asking others may take long, so a worker of its own does it: nothing that was reported waits behind it.
 GITHUB_QUEUE = f"{CELERY_TASK_DEFAULT_QUEUE}-github"
-CELERY_TASK_ROUTES = {"deployments.tasks.ask_github": {"queue": GITHUB_QUEUE}}
+# And so do those whom webhooks tell of what happens.
+WEBHOOK_QUEUE = f"{CELERY_TASK_DEFAULT_QUEUE}-webhooks"
+CELERY_TASK_ROUTES = {
+    "deployments.tasks.ask_github": {"queue": GITHUB_QUEUE},
+    "deployments.tasks.deliver_webhooks": {"queue": WEBHOOK_QUEUE},
+    "metrics.tasks.send_digests": {"queue": GITHUB_QUEUE},
+}
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
 CELERY_BEAT_MAX_LOOP_INTERVAL = 1
@@ -191,6 +199,20 @@ CELERY_BEAT_SCHEDULE = {
     # run in time is dropped, so that sweeps never pile up behind long work.
     "sweep": {"task": "deployments.tasks.sweep", "schedule": 1.0, "options": {"expires": 1.0}},
     "ask-github": {"task": "deployments.tasks.ask_github", "schedule": 10.0, "options": {"expires": 10.0}},
+    # What is to be tried again, and what a crash left.
+    "deliver-webhooks": {
+        "task": "deployments.tasks.deliver_webhooks",
+        "schedule": 1.0,
+        "options": {"expires": 1.0},
+    },
+    # Pages are exact meanwhile: they read days that have changed from their rows.
+    "rebuild-rollups": {"task": "metrics.tasks.rebuild_rollups", "schedule": 5.0, "options": {"expires": 5.0}},
+    # Time zones differ by quarters of an hour.
+    "send-digests": {
+        "task": "metrics.tasks.send_digests",
+        "schedule": crontab(minute="*/15"),
+        "options": {"expires": 900.0},
+    },
     "prune": {"task": "deployments.tasks.prune", "schedule": 3600.0, "options": {"expires": 3600.0}},
 }
 
@@ -226,9 +248,27 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "deployments.api.negotiation.AnyAccept",
     "EXCEPTION_HANDLER": "deployments.api.problems.problem_response",
+    "DEFAULT_SCHEMA_CLASS": "deployments.api.openapi.generating.ApiSchema",
     "UNAUTHENTICATED_USER": None,
     "NUM_PROXIES": TRUSTED_PROXIES,
 }
+SPECTACULAR_SETTINGS = {
+    "OAS_VERSION": "3.1.0",
+    "TITLE": "Slipway",
+    "DESCRIPTION": "Deployments, incidents and the DORA metrics. JSON in UTF-8; moments are ISO 8601 in UTC.",
+    "SCHEMA_PATH_PREFIX": "",
+    "SORT_OPERATIONS": False,
+    "DISABLE_DOCSTRING_DESCRIPTIONS": True,
+    "PREPROCESSING_HOOKS": ["deployments.api.openapi.generating.leave_out_other_addresses"],
+    "POSTPROCESSING_HOOKS": ["deployments.api.openapi.generating.add_the_rest"],
+}
+
+# --- Mail ----------------------------------------------------------------------------------------------------
+# Where none is configured no mail is sent, and pages say so.
+EMAIL_URL = env.str("EMAIL_URL", default="")
+globals().update(env.email_url_config(EMAIL_URL or "dummymail://"))
+EMAIL_TIMEOUT = 10  # seconds
+DEFAULT_FROM_EMAIL = env.str("SLIPWAY_MAIL_FROM", default="Slipway <slipway@localhost>")
 
 # --- Logging -------------------------------------------------------------------------------------------------
 LOGGING = {
@@ -258,6 +298,8 @@ SLIPWAY_MAX_BATCH_ITEMS = 1000
 SLIPWAY_MAX_WEBHOOK_BODY_BYTES = 25 * 1024 * 1024  # GitHub delivers nothing larger
 # Where GitHub's API is asked; a connection can name an Enterprise Server's.
 SLIPWAY_GITHUB_API_URL = env.str("SLIPWAY_GITHUB_API_URL", default="https://api.github.com").rstrip("/")
+# Networks of one's own into which digests and webhooks may be sent all the same, such as 10.1.0.0/16.
+SLIPWAY_ALLOWED_PRIVATE_NETWORKS = env.list("SLIPWAY_ALLOWED_PRIVATE_NETWORKS", default=[])
 # How long the former deployment secret is good after a new one was made, unless something else is asked for.
 SLIPWAY_SECRET_OVERLAP_HOURS = env.int("SLIPWAY_SECRET_OVERLAP_HOURS", default=24)
 # Two sources that tell of the same commit in the same place within so much time tell of one deployment.
@@ -273,7 +315,10 @@ SLIPWAY_JOB_BATCH_SIZE = env.int("SLIPWAY_JOB_BATCH_SIZE", default=50)
 SLIPWAY_SQLITE_GAP_SECONDS = 0.02
 # A worker that says nothing for so long is dead, and its jobs are given to another.
 SLIPWAY_JOB_CLAIM_SECONDS = env.int("SLIPWAY_JOB_CLAIM_SECONDS", default=15)
-# Workers that wait for GitHub's answers. Without a token or an App they have nothing to do, and none is needed.
+# Workers that wait for others' answers: they ask GitHub and send digests. Without a token, an App or a digest they
+# have nothing to do, and none is needed.
 SLIPWAY_GITHUB_WORKERS = env.int("SLIPWAY_GITHUB_WORKERS", default=1)
+# Workers that deliver to webhooks, each to many receivers at once.
+SLIPWAY_WEBHOOK_WORKERS = env.int("SLIPWAY_WEBHOOK_WORKERS", default=1)
 SLIPWAY_WEB_WORKERS = env.int("SLIPWAY_WEB_WORKERS", default=2)
 SLIPWAY_JOB_WORKERS = env.int("SLIPWAY_JOB_WORKERS", default=1 if "sqlite" in DATABASES["default"]["ENGINE"] else 2)

@@ -10,6 +10,7 @@ urlpatterns = [
     path("", include("metrics.urls")),  # pages: the overview; /v1/metrics
     path("", include("deployments.urls")),  # pages: deployments, applications, environments, jobs, settings
     path("", include("deployments.api.urls")),  # /v1 and /api
+    path("", include("deployments.api.github_style.urls")),  # /api/v3
     path("admin/", admin.site.urls),
 ]
 

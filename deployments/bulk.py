@@ -7,10 +7,18 @@ CASE for each value, which takes longer to build and to parse than the rows take
 """
 
 import datetime
-from collections.abc import Iterable, Sequence
+import itertools
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.db import connection, models
+
+# Values, or one value for ever.
+Column = list[Any] | Iterable[Any]
+_SPECIAL = re.compile(r"[\\\t\n\r]")  # what COPY takes for more than a letter
+_ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
+_LINES_AT_ONCE = 20_000
 
 
 def insert_rows(model: type[models.Model], names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
@@ -53,3 +61,70 @@ def update_rows(rows: Iterable[models.Model], names: Sequence[str]) -> None:
                 for row in rows
             ],
         )
+
+
+class ColumnWriter:
+    """Inserts rows of a model given column by column, as the database is to have each value.
+
+    Far faster than `insert_rows`, for millions of rows that nobody checks.
+    """
+
+    def __init__(self, model: type[models.Model]) -> None:
+        self._model = model
+        self._names = [str(field.column) for field in model._meta.concrete_fields]
+        # What stands in the columns of which nothing is said.
+        self._defaults: dict[str, Column] = {
+            field.attname: itertools.repeat(field.get_db_prep_save(field.get_default(), connection))
+            for field in model._meta.concrete_fields
+        }
+        self._lines: list[str] = []
+
+    def add(self, columns: Mapping[str, Column]) -> None:
+        """Insert rows, sooner or later. A column is named as the attribute of its field; one has to have an end."""
+        whole = [*{**self._defaults, **columns}.values()]
+        if connection.vendor == "postgresql":
+            # What is the same on every line is written into it once.
+            line = "\t".join("%s" if isinstance(column, list) else _constant(column) for column in whole) + "\n"
+            varying = [_copied(column) for column in whole if isinstance(column, list)]
+            self._lines += [line % row for row in zip(*varying, strict=True)]
+            if len(self._lines) >= _LINES_AT_ONCE:
+                self.flush()
+            return
+        with connection.cursor() as cursor:  # past Django's cursor, which would look for %s in every statement
+            cursor.connection.executemany(self._insert, zip(*whole, strict=False))
+
+    def flush(self) -> None:
+        """Insert what is left."""
+        if self._lines:
+            with connection.cursor() as cursor, cursor.copy(f"COPY {self._target} FROM STDIN") as copy:
+                copy.write("".join(self._lines))
+            self._lines = []
+
+    @property
+    def _target(self) -> str:
+        quote = connection.ops.quote_name
+        return f"{quote(self._model._meta.db_table)} ({', '.join(map(quote, self._names))})"
+
+    @property
+    def _insert(self) -> str:
+        marks = ", ".join(["?"] * len(self._names))
+        return f"INSERT INTO {self._target} VALUES ({marks})"  # noqa: S608 - the model's own names
+
+
+def _constant(column: Column) -> str:
+    return str(_escaped(next(iter(column)))).replace("%", "%%")
+
+
+def _copied(column: list[Any]) -> list[Any]:
+    """Return a column as PostgreSQL's COPY reads it."""
+    has_gaps = None in column
+    known = [value for value in column if value is not None] if has_gaps else column
+    if known and isinstance(known[0], str) and any(map("".join(known).__contains__, _ESCAPES)):
+        return [_escaped(value) for value in column]
+    return ["\\N" if value is None else value for value in column] if has_gaps else column
+
+
+def _escaped(value: Any) -> Any:
+    if value is None:
+        return "\\N"
+    return _SPECIAL.sub(lambda found: _ESCAPES[found[0]], value) if isinstance(value, str) else value

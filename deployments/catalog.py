@@ -1,8 +1,8 @@
 """Finds repositories, applications, environments and tracks by name, and creates those never heard of."""
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from deployments.models import Application, Environment, FormerName, Repository, Track, Workspace
+from deployments.models import Application, Deployment, Environment, FormerName, Repository, Track, Workspace
 from deployments.names import name_key
 
 
@@ -26,7 +26,8 @@ class Catalog:
         """Return the repository of this name, as it was first written."""
         key = name_key(full_name)
         if key not in self._repositories:
-            self._repositories[key] = self._known_repository(key) or self._new_repository(key, full_name)
+            known = repository_named(self.workspace, full_name)
+            self._repositories[key] = known or self._new_repository(key, full_name)
         return self._repositories[key]
 
     def forget_repositories(self) -> None:
@@ -35,14 +36,6 @@ class Catalog:
         self._applications.clear()
         self._tracks.clear()
         self.told_elsewhere.clear()
-
-    def _known_repository(self, key: str) -> Repository | None:
-        """Return the repository of a name, or the one that had it before it was renamed."""
-        named = Repository.objects.filter(workspace=self.workspace, full_name_key=key).first()
-        if named is not None:
-            return named
-        former = FormerName.objects.filter(workspace=self.workspace, full_name_key=key).select_related("repository")
-        return next((name.repository for name in former), None)
 
     def _new_repository(self, key: str, full_name: str) -> Repository:
         return Repository.objects.get_or_create(
@@ -103,3 +96,37 @@ def set_monorepo_path(application: Application, path: str, *, pinned: bool) -> N
     application.save(update_fields=["monorepo_path", "monorepo_path_is_pinned"])
     tracks: QuerySet[Track] = application.tracks.all()
     tracks.update(rebuild_pending=True)
+
+
+def applications_named(workspace: Workspace, name: str, repository: str = "") -> QuerySet[Application]:
+    """Return the known applications of a name, of all repositories or of one by its present or a former name."""
+    rows = Application.objects.filter(workspace=workspace, name_key=name_key(name)).select_related("repository")
+    if not repository:
+        return rows
+    key = name_key(repository)
+    of_name = Repository.objects.filter(workspace=workspace).filter(
+        Q(full_name_key=key) | Q(former_names__full_name_key=key)
+    )
+    return rows.filter(repository__in=of_name)
+
+
+def repository_named(workspace: Workspace, full_name: str) -> Repository | None:
+    """Return the repository of a name, or the one that had it before it was renamed."""
+    key = name_key(full_name)
+    named = Repository.objects.filter(workspace=workspace, full_name_key=key).first()
+    if named is not None:
+        return named
+    former = FormerName.objects.filter(workspace=workspace, full_name_key=key).select_related("repository")
+    return next((name.repository for name in former), None)
+
+
+def environments_of(repository: Repository) -> QuerySet[Environment]:
+    """Return the environments that a repository has been deployed to, but for those that a client deleted since."""
+    later = Deployment.objects.filter(track=OuterRef("pk"), created_at__gt=OuterRef("environment_deleted_at"))
+    tracks = Track.objects.of_repository(repository).filter(Q(environment_deleted_at=None) | Exists(later))
+    return Environment.objects.filter(pk__in=tracks.values("environment")).order_by("name_key")
+
+
+def environment_named(workspace: Workspace, name: str) -> Environment | None:
+    """Return the environment of a name, if it is known."""
+    return Environment.objects.filter(workspace=workspace, name_key=name_key(name)).first()

@@ -12,8 +12,15 @@ from django.db.models import QuerySet
 
 from deployments.attribution import Attribution
 from deployments.bulk import insert_rows, update_rows
-from deployments.grouping import NewChange, count_changes, insert_changes, linked_commits, path_of, regroup
-from deployments.lineage import touches_path
+from deployments.grouping import (
+    NewChange,
+    count_changes,
+    insert_changes,
+    linked_commits,
+    outcome_of,
+    path_of,
+    regroup,
+)
 from deployments.models import (
     Change,
     ChangeKind,
@@ -26,6 +33,7 @@ from deployments.models import (
     ShippedCommit,
     Track,
 )
+from deployments.unjudged import mark_unjudged
 
 Outcome = ShippedCommit.Outcome
 # Deployments worked out in one transaction: on SQLite nobody else can write meanwhile.
@@ -71,6 +79,8 @@ def derive_batch(track_id: int, limit: int = _BATCH) -> int:
             found = Attribution(track)
             found.work_out(pending)
             _Storage(found).store()
+            # What waits is what the track does not have.
+            Track.objects.filter(pk=track.pk).update(waiting_pending=True)
         return len(pending)
 
 
@@ -91,11 +101,12 @@ def _forget(track: Track) -> None:
     Change.objects.filter(deployment__track=track).delete()
     HistoryGap.objects.filter(deployment__track=track).delete()
     deployments = Deployment.objects.filter(track=track)
-    deployments.update(change_kind="", changes_count=0, history_is_complete=True)
+    deployments.update(change_kind="", changes_count=0, history_is_complete=True, verdict_pending=True)
     deployments.filter(reached_environment=True, archived_at=None).update(lineage_pending=True)
     track.baseline_frontier = []
     track.rebuild_pending = False
-    track.save(update_fields=["baseline_frontier", "rebuild_pending"])
+    track.waiting_pending = True
+    track.save(update_fields=["baseline_frontier", "rebuild_pending", "waiting_pending"])
 
 
 class _Storage:
@@ -113,6 +124,7 @@ class _Storage:
         self._store_gaps()
         self._store_deployments()
         self._store_frontier()
+        mark_unjudged(self.track.pk, self._changed())
 
     def _replace_marks(self) -> None:
         freed = sorted(self.found.freed)
@@ -168,12 +180,8 @@ class _Storage:
         return files
 
     def _outcome(self, sha: str, deployment: Deployment, files: dict[str, str | None]) -> Outcome:
-        if self.found.graph.facts(sha).is_merge and not self.track.application.workspace.include_merge_commits:
-            return Outcome.MERGE
-        path, touched = path_of(self.track, deployment), files.get(sha)
-        if path and touched is not None and not touches_path(touched.split("\n"), path):
-            return Outcome.OUTSIDE_PATH
-        return Outcome.CHANGE
+        is_merge = self.found.graph.facts(sha).is_merge
+        return outcome_of(self.track, deployment, is_merge=is_merge, files=files.get(sha))
 
     def _forget_gaps_of_the_robbed(self) -> None:
         """Leave to deployments that lost commits the gaps that the rest of their commits have."""
@@ -210,6 +218,16 @@ class _Storage:
         count_changes([*self.found.touched.values(), *others])
         update_rows(self.found.touched.values(), ["change_kind", "history_is_complete"])
         Deployment.objects.filter(pk__in=self.found.worked_out).update(lineage_pending=False)
+
+    def _changed(self) -> set[int]:
+        """Return the ids of the deployments that are others now than they were."""
+        touched = {
+            pk
+            for pk, deployment in self.found.touched.items()
+            # What is found out of the baseline's history only bears on no verdict, and everything stands after it.
+            if deployment.change_kind != ChangeKind.BASELINE
+        }
+        return touched | self.regrouped | set(self.found.worked_out)
 
     def _store_frontier(self) -> None:
         frontier = [[generation, sha] for generation, sha in self.found.frontier]

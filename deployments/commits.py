@@ -54,13 +54,20 @@ def record_commits(repository: Repository, reports: Sequence[CommitReport]) -> N
     with transaction.atomic():
         # One at a time for each repository: two that tell of a parent and of its child at the same moment
         # would otherwise not see one another.
-        Repository.objects.select_for_update().get(pk=repository.pk)
+        held = Repository.objects.select_for_update().get(pk=repository.pk)
         known = _known(repository, by_sha)
         new = [report for sha, report in by_sha.items() if sha not in known]
+        if held.default_branch_sha in by_sha.keys() - known.keys():
+            _count_waiting_again(repository)
         _insert(repository, new)
         _complete(repository, [(known[sha], by_sha[sha]) for sha in known])
         _revisit(repository, [report.sha for report in new])
         _mark_pull_requests(repository, by_sha.values())
+
+
+def _count_waiting_again(repository: Repository) -> None:
+    """More is known of what lies between the default branch and what is deployed."""
+    Track.objects.of_repository(repository).count_waiting_again()
 
 
 def _merged(reports: Sequence[CommitReport]) -> dict[str, CommitReport]:
@@ -207,7 +214,8 @@ def _raise_generations_above(repository: Repository, arrived: dict[str, int]) ->
         ):
             if child_generation <= arrived[sha]:
                 wanted.append((child_generation, child_sha, child_id, arrived[sha] + 1))
-        rows.delete()
+        if rows.delete()[0]:
+            _count_waiting_again(repository)
     _raise(repository, wanted)
 
 
@@ -275,7 +283,12 @@ def _complete(repository: Repository, pairs: list[tuple[Commit, CommitReport]]) 
         _rewire(repository, rewired)
     if detailed:
         Commit.objects.bulk_update(detailed, ["authored_at", "committed_at", "author", "files"], batch_size=500)
+        _count_waiting_again(repository)
         _derive_again(ShippedCommit.objects.filter(commit__in=[commit.pk for commit in detailed]))
+    explained = [commit.sha for commit, report in pairs if report.message and not commit.message]
+    for chunk in _chunks(explained):  # they may turn out to be reverts or hotfixes
+        marks = ShippedCommit.objects.filter(commit__repository=repository, commit__sha__in=chunk)
+        Deployment.objects.filter(pk__in=marks.values("deployment_id")).update(verdict_pending=True)
     for commit, report in pairs:
         if report.message and not commit.message:
             number = pull_request_number(report.message)
@@ -313,6 +326,7 @@ def _learns_details(commit: Commit, report: CommitReport) -> bool:
 def _rewire(repository: Repository, commits: list[Commit]) -> None:
     """Give commits their parents, or better ones. What was worked out through them is worked out anew."""
     Commit.objects.bulk_update(commits, ["parents", "parents_are_inferred"], batch_size=500)
+    _count_waiting_again(repository)
     parents = {commit.sha: (commit.parents or "").split() for commit in commits}
     named = {parent for names in parents.values() for parent in names}
     generations = _generations(repository, named)

@@ -12,11 +12,10 @@ from django.utils import timezone
 
 from deployments.catalog import Catalog
 from deployments.github.client import GithubClient, TokenAuth
-from deployments.models import Application, DeploymentTrigger, Environment, GithubConnection, Scope, Workspace
+from deployments.models import Application, DeploymentTrigger, Environment, GithubConnection, Scope
+from deployments.models.workspaces import CHOSEN_SCOPES, all_scopes
 from deployments.names import name_key, normalise_monorepo_path
 
-_MOST_LABELS = 50
-_MOST_LABEL_LENGTH = 100
 _REPOSITORY_PATTERN = re.compile(r"[\w.*?-]+/[\w.*?-]+|\*")
 _SITE = re.compile(r"https?://(www\.)?github\.com(/|$)", re.IGNORECASE)
 
@@ -24,7 +23,7 @@ _SITE = re.compile(r"https?://(www\.)?github\.com(/|$)", re.IGNORECASE)
 class ApplicationForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Application
-        fields = ["monorepo_path", "monorepo_path_is_pinned"]
+        fields = ["monorepo_path", "monorepo_path_is_pinned", "incident_window_hours"]
         widgets = {"monorepo_path": forms.TextInput(attrs={"placeholder": "services/api"})}
 
     def clean_monorepo_path(self) -> str:
@@ -46,75 +45,22 @@ class EnvironmentForm(forms.ModelForm):  # type: ignore[type-arg]
         return super().save(commit)
 
 
-class LabelsField(forms.CharField):
-    """Labels, with commas or line breaks between them."""
-
-    widget = forms.Textarea(attrs={"rows": 3})
-
-    def prepare_value(self, value: Any) -> Any:
-        return ", ".join(str(label) for label in value) if isinstance(value, list) else value
-
-    def to_python(self, value: Any) -> Any:
-        labels: dict[str, str] = {}
-        for label in re.split(r"[,\n]", super().to_python(value) or ""):
-            if label.strip():
-                labels.setdefault(name_key(label), label.strip())
-        return list(labels.values())
-
-    def validate(self, value: Any) -> None:
-        super().validate(value)
-        if len(value) > _MOST_LABELS:
-            raise forms.ValidationError(f"No more than {_MOST_LABELS} labels.")
-        for label in value:
-            if len(label) > _MOST_LABEL_LENGTH:
-                raise forms.ValidationError(f"“{label[:30]}…” is longer than any label of GitHub's.")
-
-    def has_changed(self, initial: Any, data: Any) -> bool:
-        return bool(self.to_python(data) != initial)
-
-
-class WorkspaceForm(forms.ModelForm):  # type: ignore[type-arg]
-    incident_labels = LabelsField(
-        required=False,
-        strip=False,
-        help_text="A GitHub issue with one of these labels is an incident. Put commas between them.",
-    )
-
-    class Meta:
-        model = Workspace
-        fields = [
-            "name",
-            "time_zone",
-            "default_application",
-            "default_environment",
-            "include_merge_commits",
-            "count_redeploys",
-            "leave_out_bots",
-            "incident_labels",
-        ]
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        mine = self.instance
-        self.fields["default_application"].queryset = Application.objects.filter(workspace=mine)  # type: ignore[attr-defined]
-        self.fields["default_environment"].queryset = Environment.objects.filter(workspace=mine)  # type: ignore[attr-defined]
-        for name in ("default_application", "default_environment"):
-            self.fields[name].empty_label = "None"  # type: ignore[attr-defined]
-        self.fields["time_zone"].widget.attrs["placeholder"] = "Europe/Berlin"
-
-
 class ApiKeyForm(forms.Form):
     """Asks for what a new API key is for, what it may do, and until when."""
 
     name = forms.CharField(max_length=100, widget=forms.TextInput(attrs={"placeholder": "GitHub Actions"}))
-    scopes = forms.MultipleChoiceField(
-        choices=Scope.choices, initial=list(Scope.values), widget=forms.CheckboxSelectMultiple
-    )
+    scopes = forms.MultipleChoiceField(choices=Scope.choices, initial=all_scopes, widget=forms.CheckboxSelectMultiple)
     expires_on = forms.DateField(
         required=False,
         widget=forms.DateInput(attrs={"type": "date"}),
         help_text="The first day on which it no longer works. Left empty, it works until it is revoked.",
     )
+
+    def __init__(self, *args: Any, is_owner: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not is_owner:
+            scopes: Any = self.fields["scopes"]
+            scopes.choices = [choice for choice in Scope.choices if choice[0] not in CHOSEN_SCOPES]
 
     def clean_expires_on(self) -> datetime.date | None:
         day: datetime.date | None = self.cleaned_data["expires_on"]

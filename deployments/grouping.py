@@ -44,7 +44,9 @@ class NewChange:
 
 
 @dataclass(frozen=True, slots=True)
-class _Mark:
+class Mark:
+    """Which deployment brought a commit to a track, and what it counts as there."""
+
     commit_id: int
     sha: str
     generation: int
@@ -65,6 +67,16 @@ def path_of(track: Track, deployment: Deployment) -> str:
     if application.monorepo_path_is_pinned or deployment.monorepo_path is None:
         return application.monorepo_path
     return deployment.monorepo_path
+
+
+def outcome_of(track: Track, deployment: Deployment, *, is_merge: bool, files: str | None) -> Outcome:
+    """Return what a commit counts as where a deployment brings it to a track; `files` is None where nobody told."""
+    if is_merge and not track.application.workspace.include_merge_commits:
+        return Outcome.MERGE
+    path = path_of(track, deployment)
+    if path and files is not None and not touches_path(files.split("\n"), path):
+        return Outcome.OUTSIDE_PATH
+    return Outcome.CHANGE
 
 
 def insert_changes(changes: Iterable[NewChange]) -> None:
@@ -131,30 +143,62 @@ def regroup(track: Track, shas: Collection[str]) -> set[int]:
 
     The caller holds the track.
     """
-    repository_id = track.application.repository_id
-    targets = _sharing(repository_id, shas)
-    of_target = _commits_of(targets)
+    known = _read_links(track.application.repository_id, shas)
+    marks = _marks(track, known.shas)
+    robbed = _delete_changes(track, marks, known.of_target)
+    deployments = Deployment.objects.in_bulk({mark.deployment_id for mark in marks})
+    new = _arranged(track, known, marks, deployments)
+    insert_changes(new)
+    return robbed | {change.deployment.pk for change in new}
+
+
+def preview(track: Track, deployment: Deployment, new: list[Mark]) -> list[NewChange]:
+    """Return the changes that a deployment would ship if it came last on the track and brought these commits.
+
+    It need not be stored, nor are the marks. Nothing is written.
+    """
+    shas = {mark.sha for mark in new}
+    known = _read_links(track.application.repository_id, shas)
+    marks = [*_marks(track, known.shas - shas), *new]
+    deployments = Deployment.objects.in_bulk({mark.deployment_id for mark in marks} - {deployment.pk})
+    arranged = _arranged(track, known, marks, {**deployments, deployment.pk: deployment})
+    return [change for change in arranged if change.deployment is deployment]
+
+
+@dataclass(frozen=True, slots=True)
+class _Links:
+    """Which commits belong to which pull requests, as far as some commits are concerned."""
+
+    pull_requests: dict[int, PullRequest]
+    of_target: dict[int, set[str]]  # the commits of each pull request that may be a change of theirs
+    shas: set[str]  # the commits themselves, and all of these
+    owner: dict[str, int]  # commit → its pull request
+
+
+def _read_links(repository_id: int, shas: Collection[str]) -> _Links:
+    of_target = _commits_of(_sharing(repository_id, shas))
     everything = set(shas).union(*of_target.values())
     links = _links(repository_id, everything)  # of others too: a commit may be theirs
     pull_requests = PullRequest.objects.in_bulk({link.pull_request_id for link in links})
-    owner = _owners(links, pull_requests)
-    marks = _marks(track, everything)
-    robbed = _delete_changes(track, marks, targets)
-    deployments = Deployment.objects.in_bulk({mark.deployment_id for mark in marks})
+    return _Links(pull_requests, of_target, everything, _owners(links, pull_requests))
+
+
+def _arranged(track: Track, known: _Links, marks: list[Mark], deployments: dict[int, Deployment]) -> list[NewChange]:
+    """Return the changes that marks amount to, each at its deployment."""
     new = [
         _single(track, mark, deployments)
         for mark in marks
-        if mark.sha not in owner and mark.outcome == Outcome.CHANGE
+        if mark.sha not in known.owner and mark.outcome == Outcome.CHANGE
     ]
-    for number in sorted(targets):
-        linked = [mark for mark in marks if mark.sha in of_target[number]]
-        own = [mark for mark in linked if owner[mark.sha] == number and mark.outcome != Outcome.BASELINE]
-        only_merges = all(mark.outcome == Outcome.MERGE and owner[mark.sha] == number for mark in linked)
-        change = _grouped(track, pull_requests[number], own, deployments, only_merges=only_merges)
+    by_sha = {mark.sha: mark for mark in marks}
+    for number in sorted(known.of_target):
+        linked = [by_sha[sha] for sha in known.of_target[number] if sha in by_sha]
+        own = [mark for mark in linked if known.owner[mark.sha] == number and mark.outcome != Outcome.BASELINE]
+        only_merges = all(mark.outcome == Outcome.MERGE and known.owner[mark.sha] == number for mark in linked)
+        change = _grouped(track, known.pull_requests[number], own, deployments, only_merges=only_merges)
         if change is not None:
             new.append(change)
-    insert_changes(new)
-    return robbed | {change.deployment.pk for change in new}
+    return new
 
 
 def _sharing(repository_id: int, shas: Collection[str]) -> set[int]:
@@ -185,8 +229,8 @@ def _precedence(pull_request: PullRequest) -> tuple[bool, float, int]:
     return (merged_at is None, merged_at.timestamp() if merged_at else 0.0, pull_request.number)
 
 
-def _marks(track: Track, shas: Collection[str]) -> list[_Mark]:
-    marks: list[_Mark] = []
+def _marks(track: Track, shas: Collection[str]) -> list[Mark]:
+    marks: list[Mark] = []
     ordered = sorted(shas)
     for start in range(0, len(ordered), _CHUNK):
         rows = ShippedCommit.objects.filter(
@@ -200,7 +244,7 @@ def _marks(track: Track, shas: Collection[str]) -> list[_Mark]:
         ):  # fmt: skip
             commit = row.commit
             marks.append(
-                _Mark(
+                Mark(
                     commit.pk, commit.sha, commit.generation, row.deployment_id, row.deployment.deployed_at,
                     row.outcome, commit.files is not None, commit.authored_at or commit.committed_at,
                 )
@@ -208,7 +252,7 @@ def _marks(track: Track, shas: Collection[str]) -> list[_Mark]:
     return marks
 
 
-def _delete_changes(track: Track, marks: list[_Mark], targets: Collection[int]) -> set[int]:
+def _delete_changes(track: Track, marks: list[Mark], targets: Collection[int]) -> set[int]:
     """Delete the changes that these commits and pull requests are on the track, and return whose they were."""
     robbed: set[int] = set()
     changes = Change.objects.filter(deployment__track=track)
@@ -223,7 +267,7 @@ def _delete_changes(track: Track, marks: list[_Mark], targets: Collection[int]) 
     return robbed
 
 
-def _single(track: Track, mark: _Mark, deployments: dict[int, Deployment]) -> NewChange:
+def _single(track: Track, mark: Mark, deployments: dict[int, Deployment]) -> NewChange:
     deployment = deployments[mark.deployment_id]
     return NewChange(
         deployment,
@@ -236,7 +280,7 @@ def _single(track: Track, mark: _Mark, deployments: dict[int, Deployment]) -> Ne
 def _grouped(
     track: Track,
     pull_request: PullRequest,
-    marks: list[_Mark],
+    marks: list[Mark],
     deployments: dict[int, Deployment],
     *,
     only_merges: bool,
@@ -267,7 +311,7 @@ def _grouped(
     )
 
 
-def _may_touch(track: Track, mark: _Mark, deployment: Deployment) -> bool:
+def _may_touch(track: Track, mark: Mark, deployment: Deployment) -> bool:
     path = path_of(track, deployment)
     if not path:
         return True

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 
 from django.db import transaction
 
+from deployments import waiting
 from deployments.catalog import Catalog
 from deployments.changes import derive_batch
 from deployments.commits import CommitReport, record_commits
 from deployments.git import Clone, Tag
 from deployments.models import Change, Deployment, MissingParent, Repository, Track
 from deployments.recording import DeploymentReport, record_deployment
+from deployments.signals import reading_history
 
 # Commits stored in one transaction, so that reports that arrive meanwhile do not wait for long.
 _COMMITS_AT_ONCE = 10_000
@@ -48,6 +50,8 @@ def import_git(catalog: Catalog, clone: Clone, tags: list[Tag], to: Destination,
     commits = _import_commits(repository, clone, tags, with_files=bool(to.monorepo_path), progress=progress)
     deployments = _import_deployments(catalog, track, tags, to, progress)
     _derive(track, progress)
+    for track_id in Track.objects.of_repository(repository).values_list("pk", flat=True):
+        waiting.count_waiting(track_id)
     return Imported(commits, deployments, _changes(track) - changes_before)
 
 
@@ -73,7 +77,9 @@ def _import_commits(
         progress("commits", done, total)
     if branch:
         repository.default_branch, repository.default_branch_sha = branch
-        repository.save(update_fields=["default_branch", "default_branch_sha"])
+        with transaction.atomic():
+            repository.save(update_fields=["default_branch", "default_branch_sha"])
+            Track.objects.of_repository(repository).count_waiting_again()
     return total
 
 
@@ -103,7 +109,7 @@ def _import_deployments(catalog: Catalog, track: Track, tags: list[Tag], to: Des
     )
     new = [tag for tag in tags if (tag.name, tag.sha, tag.created_at) not in known]
     for start in range(0, len(new), _DEPLOYMENTS_AT_ONCE):
-        with transaction.atomic():
+        with reading_history(), transaction.atomic():
             for tag in new[start : start + _DEPLOYMENTS_AT_ONCE]:
                 record_deployment(catalog, _report(tag, to), reported_at=tag.created_at, source=Deployment.Source.GIT)
         progress("deployments", min(start + _DEPLOYMENTS_AT_ONCE, len(new)), len(new))

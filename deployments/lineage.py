@@ -68,20 +68,22 @@ def generation_of(committed_at: int | None, parent_generations: Iterable[int]) -
     return max(committed_at or 0, max(parent_generations, default=0) + 1)
 
 
-def new_commits(tip: str, graph: Graph, is_deployed: Callable[[str], bool], frontier: Frontier) -> NewCommits:
+def new_commits(
+    tip: str, graph: Graph, is_deployed: Callable[[str], bool], frontier: Frontier, limit: int | None = None
+) -> NewCommits:
     """Return the commits of `git rev-list TIP --not EARLIER`, for what the graph knows.
 
     `is_deployed` tells whether a commit is known to be reachable from something deployed earlier. It need not
     know the ancestors of the baseline, which may be ten years of history: `frontier` has those commits from
     which the unmarked rest of the baseline is reached, and the walk goes down from there only as far as
-    undecided commits force it to.
+    undecided commits force it to. With a limit it ends when it has found so many, the highest of them.
     """
     if is_deployed(tip):
         return NewCommits(boundary={tip}, frontier=frontier)
     start = graph.node(tip)
     if start is None:
         return NewCommits(missing={tip}, frontier=frontier)
-    return _Walk(graph, is_deployed, frontier).go(start)
+    return _Walk(graph, is_deployed, frontier).go(start, limit)
 
 
 class _Walk:
@@ -100,10 +102,10 @@ class _Walk:
         self.undecided: set[str] = set()
         self.found = NewCommits()
 
-    def go(self, start: Node) -> NewCommits:
-        """Walk until nothing is undecided."""
+    def go(self, start: Node, limit: int | None) -> NewCommits:
+        """Walk until nothing is undecided, or until so many commits have been found."""
         self._queue_undecided(start)
-        while self.undecided:
+        while self.undecided and (limit is None or len(self.found.commits) < limit):
             _, sha = heapq.heappop(self.heap)
             node = self.graph.node(sha)
             if node is None:  # of the frontier, and deleted meanwhile
@@ -169,6 +171,32 @@ def is_ancestor(ancestor: Node, descendant: Node, graph: Graph) -> bool:
             if node is not None and node.generation > ancestor.generation:
                 stack.append(node)
     return False
+
+
+def leading_to(ancestor: str, tips: Iterable[str], graph: Graph) -> set[str]:
+    """Return those of the tips from which an older commit is known to be reachable, in one walk from all of them."""
+    end = graph.node(ancestor)
+    if end is None:
+        return set()
+    children: dict[str, list[str]] = {}
+    stack = [node for tip in set(tips) if (node := graph.node(tip)) is not None]
+    seen = {node.sha for node in stack}
+    while stack:
+        node = stack.pop()
+        if node.generation <= end.generation:
+            continue
+        for parent in node.parents or ():
+            children.setdefault(parent, []).append(node.sha)
+            if parent not in seen and (known := graph.node(parent)) is not None:
+                seen.add(parent)
+                stack.append(known)
+    above: set[str] = set()
+    waiting = [ancestor]
+    while waiting:
+        fresh = [child for child in children.get(waiting.pop(), ()) if child not in above]
+        above.update(fresh)
+        waiting += fresh
+    return above.intersection(tips)
 
 
 def relation(tip: str, previous: str, graph: Graph, *, is_complete: bool) -> tuple[Relation, set[str]]:

@@ -6,68 +6,31 @@ of its own for the same thing. What they have in common is the track, the commit
 
 import datetime
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from django.conf import settings
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 
 from deployments.catalog import Catalog
 from deployments.models import (
-    Application,
     Change,
     Deployment,
     DeploymentOrigin,
     DeploymentState,
     DeploymentStatus,
+    Environment,
     HistoryGap,
     ShippedCommit,
     Track,
 )
+from deployments.models.deployments import FAILED_STATES
+from deployments.origin_reports import OriginReport, Told
+from deployments.signals import deployment_reported
 
 Source = Deployment.Source
 # Whose version is believed where several tell one: who says more about what was deployed comes first.
 _PRECEDENCE: list[str] = [
     Source.API, Source.GIT, Source.RELEASE, Source.TAG, Source.GITHUB, Source.WORKFLOW, Source.MERGE, Source.PUSH,
 ]  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class StatusReport:
-    """One status in GitHub's history of a deployment."""
-
-    external_id: int
-    state: str
-    created_at: datetime.datetime
-    description: str = ""
-    environment: str = ""
-    environment_url: str = ""
-    log_url: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class OriginReport:
-    """A deployment as something at GitHub tells of it.
-
-    Without `reached_at` it has reached nothing yet, and its statuses say what became of it.
-    """
-
-    source: str
-    external_id: str
-    application: Application
-    environment: str
-    version: str
-    commit_sha: str
-    told_at: datetime.datetime
-    reached_at: datetime.datetime | None = None
-    status: StatusReport | None = None
-    author: str = ""
-    description: str = ""
-    log_url: str = ""
-    ref: str = ""
-    task: str = ""
-    monorepo_path: str | None = None
-    is_transient: bool = False
-    is_production: bool = False
 
 
 def record_origin(catalog: Catalog, report: OriginReport) -> Deployment:
@@ -77,7 +40,9 @@ def record_origin(catalog: Catalog, report: OriginReport) -> Deployment:
     catalog.told_elsewhere[track.pk] = True
     Track.objects.select_for_update(no_key=True).get(pk=track.pk)
     origin = _known_origin(report)
-    deployment = origin.deployment if origin else _join(track, report) or _create(track, report)
+    status = None
+    known = origin.deployment if origin else _join(track, report)
+    deployment = known or _create(track, report)
     if report.is_production:
         catalog.mark_as_production(environment)
     if origin is None:
@@ -91,12 +56,17 @@ def record_origin(catalog: Catalog, report: OriginReport) -> Deployment:
         )
         if report.source not in deployment.sources:
             deployment.sources = [*deployment.sources, report.source]
-    _add_status(deployment, report)
+        status = _add_success(deployment, report)
+    status = _add_status(deployment, report) or status
+    created = deployment
     deployment = _at_its_environment(catalog, deployment, report.source)
     _follow_statuses(deployment, origin)
     if report.is_production:
         catalog.mark_as_production(deployment.environment)
     deployment.save()
+    is_new = known is None and deployment is created
+    if is_new or status is not None:
+        deployment_reported.send(sender=None, deployment=deployment, status=status, is_new=is_new)
     return deployment
 
 
@@ -116,13 +86,22 @@ def is_told_elsewhere(catalog: Catalog, track: Track) -> bool:
 
 def find_same(track: Track, commit_sha: str, moment: datetime.datetime, *sources: str) -> Deployment | None:
     """Return the deployment that others told of and that none of these sources has yet told the end of."""
+    candidates = [
+        row
+        for row in _near(track, commit_sha, moment)
+        if all(source not in row.sources or _is_awaited(row, source) for source in sources)
+    ]
+    return _nearest(candidates, moment)
+
+
+def _near(track: Track, commit_sha: str, moment: datetime.datetime) -> QuerySet[Deployment]:
     window = datetime.timedelta(seconds=settings.SLIPWAY_SAME_DEPLOYMENT_SECONDS)
-    near = Deployment.objects.filter(
+    return Deployment.objects.filter(
         track=track, commit_sha=commit_sha, deployed_at__range=(moment - window, moment + window)
     )
-    candidates = [
-        row for row in near if all(source not in row.sources or _is_awaited(row, source) for source in sources)
-    ]
+
+
+def _nearest(candidates: list[Deployment], moment: datetime.datetime) -> Deployment | None:
     return min(candidates, key=lambda row: (abs(row.deployed_at - moment), row.pk), default=None)
 
 
@@ -133,6 +112,12 @@ def _is_awaited(deployment: Deployment, source: str) -> bool:
     return deployment.origins.filter(source=source, reached_at=None).exists()
 
 
+def find_untold(track: Track, commit_sha: str, moment: datetime.datetime, *sources: str) -> Deployment | None:
+    """Return the deployment that others told of and that none of these sources has told anything of."""
+    candidates = [row for row in _near(track, commit_sha, moment) if not set(sources) & set(row.sources)]
+    return _nearest(candidates, moment)
+
+
 def _join(track: Track, report: OriginReport) -> Deployment | None:
     # It may take long from the creation of a deployment until its end, which is what others tell of.
     moment = report.reached_at or (report.status.created_at if report.status else report.told_at)
@@ -140,19 +125,17 @@ def _join(track: Track, report: OriginReport) -> Deployment | None:
     if deployment is None:
         return None
     keep_own_origin(deployment)
-    _complete(deployment, report)
-    if report.reached_at is not None:
-        DeploymentStatus.objects.create(
-            deployment=deployment, state=DeploymentState.SUCCESS, created_at=report.reached_at
-        )
+    complete(deployment, report)
     return deployment
 
 
-def _complete(deployment: Deployment, told: "OriginReport | Deployment") -> None:
+def complete(deployment: Deployment, told: Told) -> None:
     """Fill in what nobody has told of a deployment so far. The caller saves."""
-    for name in ("author", "description", "log_url", "ref", "task"):
+    for name in ("author", "description", "log_url", "ref", "task", "original_environment", "payload"):
         if not getattr(deployment, name):
             setattr(deployment, name, getattr(told, name))
+    if deployment.production_environment is None:
+        deployment.production_environment = told.production_environment
     if deployment.monorepo_path is None and told.monorepo_path is not None:
         deployment.monorepo_path = told.monorepo_path
         deployment.lineage_pending = True
@@ -167,13 +150,14 @@ def unite(kept: Deployment, other: Deployment) -> None:
     other.origins.update(deployment=kept, application=kept.application_id)
     other.statuses.update(deployment=kept)
     other.jobs.update(deployment=kept)
-    _complete(kept, other)
+    other.incidents_caused.update(cause=kept, cause_pending=True)
+    complete(kept, other)
     kept.sources = [*kept.sources, *(source for source in other.sources if source not in kept.sources)]
     if other.change_kind:
         Track.objects.filter(pk=other.track_id).update(rebuild_pending=True)
     other.delete()
     kept.lineage_pending = kept.lineage_pending or kept.reached_environment
-    apply_states(kept, [status.state for status in _in_order(kept)])
+    apply_states(kept, [status.state for status in statuses_in_order(kept)])
     settle(kept)
     kept.save()
 
@@ -183,7 +167,8 @@ def _own_id(deployment: Deployment) -> str:
     return f"deployment:{deployment.pk}"
 
 
-def _in_order(deployment: Deployment) -> list[DeploymentStatus]:
+def statuses_in_order(deployment: Deployment) -> list[DeploymentStatus]:
+    """Return the history of a deployment, oldest first."""
     return list(deployment.statuses.order_by("created_at", F("external_id").asc(nulls_first=True), "id"))
 
 
@@ -202,9 +187,32 @@ def keep_own_origin(deployment: Deployment) -> None:
     )
 
 
+def add_own_origin(
+    deployment: Deployment,
+    *,
+    version: str,
+    reached_at: datetime.datetime | None = None,
+    is_stated: bool = False,
+    source: str = Source.API,
+) -> None:
+    """Add what a source without ids of its own tells of a deployment that others told of. The caller saves."""
+    if source not in deployment.sources:
+        deployment.sources = [*deployment.sources, source]
+    own, _ = DeploymentOrigin.objects.get_or_create(
+        application=deployment.application,
+        source=source,
+        external_id=_own_id(deployment),
+        defaults={"deployment": deployment, "version": version},
+    )
+    if reached_at is not None and own.reached_at is None:
+        own.reached_at, own.reached_at_is_stated = reached_at, is_stated
+    own.version = version
+    own.save()
+
+
 def _create(track: Track, report: OriginReport) -> Deployment:
     reached = report.reached_at is not None
-    deployment = Deployment.objects.create(
+    return Deployment.objects.create(
         workspace=track.application.workspace,
         track=track,
         application=track.application,
@@ -217,6 +225,9 @@ def _create(track: Track, report: OriginReport) -> Deployment:
         ref=report.ref,
         task=report.task,
         is_transient=report.is_transient,
+        payload=report.payload,
+        original_environment=report.original_environment,
+        production_environment=report.production_environment,
         monorepo_path=report.monorepo_path,
         state=DeploymentState.SUCCESS if reached else DeploymentState.PENDING,
         reached_environment=reached,
@@ -225,18 +236,22 @@ def _create(track: Track, report: OriginReport) -> Deployment:
         source=report.source,
         sources=[report.source],
     )
-    if reached:
-        DeploymentStatus.objects.create(
-            deployment=deployment, state=DeploymentState.SUCCESS, created_at=deployment.deployed_at
-        )
-    return deployment
 
 
-def _add_status(deployment: Deployment, report: OriginReport) -> None:
+def _add_success(deployment: Deployment, report: OriginReport) -> DeploymentStatus | None:
+    if report.reached_at is None:
+        return None
+    return DeploymentStatus.objects.create(
+        deployment=deployment, state=DeploymentState.SUCCESS, created_at=report.reached_at
+    )
+
+
+def _add_status(deployment: Deployment, report: OriginReport) -> DeploymentStatus | None:
+    """Add the status that a report tells of, and return it where it was not known."""
     status = report.status
     if status is None:
-        return
-    DeploymentStatus.objects.get_or_create(
+        return None
+    row, is_new = DeploymentStatus.objects.get_or_create(
         deployment=deployment,
         external_id=status.external_id,
         defaults={
@@ -248,31 +263,54 @@ def _add_status(deployment: Deployment, report: OriginReport) -> None:
             "created_at": status.created_at,
         },
     )
+    return row if is_new else None
 
 
 def _at_its_environment(catalog: Catalog, deployment: Deployment, source: str) -> Deployment:
     """Bring a deployment to where its latest status says that it is, and return it, or what it is there already."""
     named = next(
-        (status.environment_name for status in reversed(_in_order(deployment)) if status.environment_name), ""
+        (status.environment_name for status in reversed(statuses_in_order(deployment)) if status.environment_name), ""
     )
     environment = catalog.environment(named) if named and source == Source.GITHUB else deployment.environment
     if deployment.environment_id == environment.pk:
         return deployment
+    return move_to_environment(catalog, deployment, environment)
+
+
+def move_to_environment(catalog: Catalog, deployment: Deployment, environment: Environment) -> Deployment:
+    """Bring a deployment elsewhere, and return it, or what it is there already. The caller saves."""
     track, _ = Track.objects.get_or_create(application=deployment.application, environment=environment)
     Track.objects.select_for_update(no_key=True).get(pk=track.pk)
     catalog.told_elsewhere[track.pk] = True
-    same = find_same(track, deployment.commit_sha, deployment.deployed_at, *deployment.sources)
+    same = find_untold(track, deployment.commit_sha, deployment.deployed_at, *deployment.sources)
+    _leave_stated_time_to_others(deployment, track)
     _move_to(deployment, track)
     if same is None:
         return deployment
     deployment.save()
-    unite(same, deployment)
-    return same
+    # Whoever created it through the API goes on with the id that it was given.
+    kept, other = (deployment, same) if Source.API in deployment.sources else (same, deployment)
+    unite(kept, other)
+    return kept
+
+
+def _leave_stated_time_to_others(deployment: Deployment, track: Track) -> None:
+    """Where the same version was there at the same stated time, its time is no more what tells it apart."""
+    twins = Deployment.objects.filter(
+        track=track,
+        version=deployment.version,
+        commit_sha=deployment.commit_sha,
+        deployed_at=deployment.deployed_at,
+        deployed_at_is_stated=True,
+    )
+    if deployment.deployed_at_is_stated and twins.exclude(pk=deployment.pk).exists():
+        deployment.deployed_at_is_stated = False
+        deployment.origins.update(reached_at_is_stated=False)
 
 
 def _follow_statuses(deployment: Deployment, origin: DeploymentOrigin) -> None:
     """Bring a deployment in line with all statuses that are known of it, in whatever order they arrived."""
-    statuses = _in_order(deployment)
+    statuses = statuses_in_order(deployment)
     told = [status for status in statuses if status.external_id is not None]
     if told and origin.source == Source.GITHUB:
         origin.deployment = deployment
@@ -297,6 +335,14 @@ def apply_states(deployment: Deployment, states: Iterable[str]) -> None:
     if reached != deployment.reached_environment:
         deployment.reached_environment = reached
         deployment.lineage_pending = True
+    judge_attempt(deployment)
+
+
+def judge_attempt(deployment: Deployment) -> None:
+    """Have the verdict found on a deployment that failed without reaching its environment. The caller saves."""
+    may_have_failed = (*FAILED_STATES, DeploymentState.INACTIVE)
+    if not deployment.reached_environment and (deployment.has_failed or deployment.state in may_have_failed):
+        deployment.verdict_pending = True
 
 
 def settle(deployment: Deployment) -> None:
@@ -308,7 +354,10 @@ def settle(deployment: Deployment) -> None:
     if not origins:
         return
     best = min(origins, key=lambda origin: (_PRECEDENCE.index(origin.source), origin.pk))
-    deployment.version = best.version
+    if deployment.version != best.version:
+        deployment.version = best.version
+        # Verdicts go by versions too, and by what is worked out.
+        deployment.lineage_pending = deployment.lineage_pending or deployment.reached_environment
     stated = [origin.reached_at for origin in origins if origin.reached_at and origin.reached_at_is_stated]
     told = [origin.reached_at for origin in origins if origin.reached_at]
     deployment.deployed_at_is_stated = bool(stated)

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 from django.db.models import Q
 
-from deployments import jobs, triggers
+from deployments import jobs, triggers, verdicts, waiting
 from deployments.catalog import Catalog
 from deployments.changes import derive_changes, tracks_with_pending_work
 from deployments.github import events, history
@@ -25,6 +25,7 @@ from deployments.recording import (
     record_deployment,
     record_reported_commits,
 )
+from deployments.webhooks import outbox
 
 
 @dataclass
@@ -43,6 +44,8 @@ logger = logging.getLogger(__name__)
 _PASSING = (DatabaseError,)
 # A delivery takes twenty times as many statements as a report: fewer of them in a transaction hold others up as long.
 _WEBHOOKS_AT_ONCE = 25
+# Tracks on which what waits is counted, each in its own transaction, before others get a turn.
+_COUNTED_AT_ONCE = 10
 
 
 def process_due_jobs(stop_after: float | None = None) -> int:
@@ -71,13 +74,53 @@ def work_out_everything(repository_id: int) -> None:
     """Work out all that is pending in a repository."""
     for track_id in sorted(work_out_repository(repository_id)):
         derive_changes(track_id)
+    judge_everything()
+    count_waiting_changes()
 
 
 def finish_pending_work() -> int:
     """Work out what a crash or a changed setting left to be worked out; return how many deployments."""
     for repository_id in repositories_with_pending_pull_requests():
         work_out_repository(repository_id)
-    return sum(derive_changes(track_id) for track_id in tracks_with_pending_work())
+    tracks = tracks_with_pending_work()
+    derived = sum(derive_changes(track_id) for track_id in tracks)
+    judge_everything()
+    count_waiting_changes()
+    _ask_about(tracks)
+    return derived
+
+
+def _ask_about(tracks: list[int]) -> None:
+    """Have GitHub asked for what turned out to be missing on tracks, where a workspace has a token or an App."""
+    if not tracks or not GithubConnection.objects.exists():
+        return
+    concerned = Repository.objects.filter(applications__tracks__in=tracks)
+    for repository in concerned.select_related("workspace").distinct():
+        history.request(repository)
+
+
+def judge_everything() -> None:
+    """Find all verdicts that are pending, and the causes of incidents."""
+    for track_id in verdicts.tracks_with_pending_verdicts():
+        while verdicts.judge_batch(track_id):
+            _let_others_write()
+    _judge_incidents()
+
+
+def _judge_incidents() -> None:
+    for workspace_id in verdicts.workspaces_with_pending_incidents():
+        verdicts.judge_incidents(workspace_id)
+
+
+def count_waiting_changes() -> None:
+    """Count the changes that wait for each track for which that may be another number than before."""
+    for number, track_id in enumerate(waiting.tracks_to_count(), start=1):
+        try:
+            waiting.count_waiting(track_id)
+        except Exception:  # the sweep tries it again, and what is deployed is known all the same
+            logger.exception("what waits for track %s could not be counted", track_id)
+        if number % _COUNTED_AT_ONCE == 0:
+            _let_others_write()
 
 
 def process(claimed: list[Job]) -> None:
@@ -99,6 +142,7 @@ def process(claimed: list[Job]) -> None:
     _let_others_write()
     completed = _in_batch_or_singly(derived, _complete)
     _request_history(completed, heard)
+    count_waiting_changes()
 
 
 def _request_history(completed: list[Job], heard: Heard) -> None:
@@ -118,7 +162,7 @@ def _in_batch_or_singly(batch: list[Job], step: Callable[[list[Job]], list[Job]]
     if not batch:
         return []
     try:
-        with transaction.atomic():
+        with transaction.atomic(), outbox.asking_once():
             return step(batch)
     except Exception as error:  # whatever it is, the job says so and others go on
         if len(batch) == 1:
@@ -203,8 +247,13 @@ def _derive(batch: list[Job], heard: Heard) -> list[Job]:
     for track_id in sorted({track_id for found in touched.values() for track_id in found.tracks}):
         try:
             derive_changes(track_id)
+            verdicts.judge_track(track_id)
         except Exception as error:  # as above
             failed.update((job.id, error) for job in batch if track_id in touched[job.id].tracks)
+    try:
+        _judge_incidents()
+    except Exception:  # nobody's deployment waits for that; the sweep tries again
+        logger.exception("the causes of incidents could not be found")
     for job in batch:
         if job.id in failed:
             fail(job, failed[job.id])
@@ -228,19 +277,22 @@ def work_out_repository(repository_id: int) -> set[int]:
     return {
         *tracks.filter(rebuild_pending=True).values_list("pk", flat=True),
         *pending.values_list("track_id", flat=True),
+        *tracks.filter(deployments__verdict_pending=True).values_list("pk", flat=True),
     }
 
 
 def _complete(batch: list[Job]) -> list[Job]:
     held = jobs.hold(batch)
     deployments = Deployment.objects.in_bulk({job.deployment_id for job in held})
+    judged = verdicts.in_words(deployments)
     for job in held:
         if job.stop_requested:
             jobs.end(job, JobStatus.STOPPED, "Stopped on request, after the deployment was recorded")
             continue
         job.error = ""
         if job.type != JobType.GITHUB_WEBHOOK or job.deployment_id:
-            job.note(_in_words(deployments.get(job.deployment_id)))
+            for line in _in_words(deployments.get(job.deployment_id)), *judged.get(job.deployment_id or 0, ()):
+                job.note(line)
         jobs.end(job, JobStatus.COMPLETE, "Done")
     jobs.save(held)
     return held

@@ -21,6 +21,7 @@ from deployments.models import (
     Track,
 )
 from deployments.names import order_within_second
+from deployments.unjudged import mark_unjudged
 
 _BATCH = 100
 _CHUNK = 5_000
@@ -55,6 +56,7 @@ class PullRequestFacts:
     closed_at: datetime.datetime | None = None
     ready_at: datetime.datetime | None = None  # where the event is that it became ready for review
     opened_as_draft: bool | None = None  # where the event is that it was opened
+    reverts_number: int | None = None  # of the pull request that it reverts
     rank: int = 1  # among events of the same second: the opening comes first, the closing last
 
 
@@ -100,6 +102,8 @@ def _apply_latest(row: PullRequest, facts: PullRequestFacts) -> None:
         row.is_draft = facts.is_draft
     if facts.labels is not None:
         row.labels = list(facts.labels)
+    if facts.reverts_number is not None:
+        row.reverts_number = facts.reverts_number
     row.author_is_bot = facts.author_is_bot
     row.head_is_elsewhere = facts.head_is_elsewhere
     row.closed_at = facts.closed_at
@@ -181,8 +185,12 @@ def _work_out_batch(repository_id: int, and_then: Callable[[list[int]], object])
         concerned |= _work_out(row)
     if batch:
         and_then([row.pk for row in batch])
+    if any(row.merged_at is not None for row in batch):
+        Track.objects.of_repository(repository_id).count_waiting_again()
     for track in _tracks_with(repository_id, concerned):
-        count_changes(list(Deployment.objects.filter(pk__in=regroup(track, concerned))))
+        regrouped = regroup(track, concerned)
+        count_changes(list(Deployment.objects.filter(pk__in=regrouped)))
+        mark_unjudged(track.pk, regrouped)
     return bool(batch)
 
 

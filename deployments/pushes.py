@@ -9,7 +9,7 @@ from django.db.models import Q
 
 from deployments.commits import CommitReport, record_commits
 from deployments.linking import looks_like_merge
-from deployments.models import GitRef, PullRequest, Push, Repository
+from deployments.models import GitRef, PullRequest, Push, Repository, Track
 
 _BRANCH = "refs/heads/"
 
@@ -138,6 +138,7 @@ def _move_ref(repository: Repository, name: str) -> None:
     if name == _BRANCH + repository.default_branch and latest.after != repository.default_branch_sha:
         repository.default_branch_sha = latest.after
         repository.save(update_fields=["default_branch_sha"])
+        Track.objects.of_repository(repository).count_waiting_again()
 
 
 def _latest(newest: list[Push]) -> Push:

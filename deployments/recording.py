@@ -15,14 +15,21 @@ from deployments.commits import CommitReport, record_commits
 from deployments.models import (
     Application,
     Deployment,
-    DeploymentOrigin,
     DeploymentState,
     DeploymentStatus,
     Repository,
     Track,
 )
-from deployments.models.deployments import UNFINISHED_STATES
-from deployments.origins import find_same, is_told_elsewhere, keep_own_origin, settle
+from deployments.models.deployments import FAILED_STATES, UNFINISHED_STATES
+from deployments.origins import (
+    add_own_origin,
+    find_same,
+    is_told_elsewhere,
+    judge_attempt,
+    keep_own_origin,
+    settle,
+)
+from deployments.signals import deployment_reported
 
 Source = Deployment.Source
 
@@ -43,6 +50,7 @@ class DeploymentReport:
     state: str = DeploymentState.SUCCESS
     environment_url: str = ""
     log_url: str = ""
+    fixes_version: str = ""
     commits: tuple[CommitReport, ...] = ()
 
     def to_payload(self) -> dict[str, Any]:
@@ -134,7 +142,7 @@ def record_deployment(
         deployment = known
         outcome = _join(deployment, report, reported_at, source)
     if report.monorepo_path is not None:
-        _follow_monorepo_path(track.application, report.monorepo_path)
+        follow_monorepo_path(track.application, report.monorepo_path)
     return Recorded(deployment, outcome)
 
 
@@ -212,20 +220,23 @@ def _create(track: Track, report: DeploymentReport, reported_at: datetime.dateti
         monorepo_path=report.monorepo_path,
         environment_url=report.environment_url,
         log_url=report.log_url,
+        fixes_version=report.fixes_version,
         state=report.state,
         reached_environment=reached,
         lineage_pending=reached,
+        verdict_pending=report.state in FAILED_STATES,
         deployed_at=report.deployed_at or reported_at,
         deployed_at_is_stated=report.deployed_at is not None,
         source=source,
         sources=[source],
     )
-    _add_status(deployment, report, reported_at)
+    status = _add_status(deployment, report, reported_at)
+    deployment_reported.send(sender=None, deployment=deployment, status=status, is_new=True)
     return deployment
 
 
-def _add_status(deployment: Deployment, report: DeploymentReport, reported_at: datetime.datetime) -> None:
-    DeploymentStatus.objects.create(
+def _add_status(deployment: Deployment, report: DeploymentReport, reported_at: datetime.datetime) -> DeploymentStatus:
+    return DeploymentStatus.objects.create(
         deployment=deployment,
         state=report.state,
         description=report.description,
@@ -244,35 +255,32 @@ def _update(
     if report.monorepo_path is not None and report.monorepo_path != deployment.monorepo_path:
         deployment.monorepo_path = report.monorepo_path
         deployment.lineage_pending = True
+    if report.fixes_version and report.fixes_version != deployment.fixes_version:
+        deployment.fixes_version = report.fixes_version
+        deployment.verdict_pending = True
     if report.state == deployment.state and not is_new_source:
-        outcome = f"Deployment {deployment.pk} is known already"
-    else:
-        _add_status(deployment, report, reported_at)
-        _apply_statuses(deployment, report, reported_at)
-        outcome = f"Deployment {deployment.pk} is now {deployment.state}"
+        deployment.save()
+        return f"Deployment {deployment.pk} is known already"
+    status = _add_status(deployment, report, reported_at)
+    _apply_statuses(deployment, report, reported_at)
     deployment.save()
-    return outcome
+    deployment_reported.send(sender=None, deployment=deployment, status=status, is_new=False)
+    return f"Deployment {deployment.pk} is now {deployment.state}"
 
 
 def _join(deployment: Deployment, report: DeploymentReport, reported_at: datetime.datetime, source: str) -> str:
     """Add a report to a deployment that was heard of from elsewhere too."""
     others = ", ".join(Source(other).label for other in deployment.sources if other != source)
     keep_own_origin(deployment)
-    is_new_source = source not in deployment.sources
-    if is_new_source:
-        deployment.sources = [*deployment.sources, source]
-    outcome = _update(deployment, report, reported_at, is_new_source=is_new_source)
-    own, _ = DeploymentOrigin.objects.get_or_create(
-        application=deployment.application,
+    outcome = _update(deployment, report, reported_at, is_new_source=source not in deployment.sources)
+    succeeded = report.state == DeploymentState.SUCCESS
+    add_own_origin(
+        deployment,
+        version=report.version,
+        reached_at=(report.deployed_at or reported_at) if succeeded else None,
+        is_stated=report.deployed_at is not None,
         source=source,
-        external_id=f"deployment:{deployment.pk}",
-        defaults={"deployment": deployment, "version": report.version},
     )
-    if report.state == DeploymentState.SUCCESS and own.reached_at is None:
-        own.reached_at = report.deployed_at or reported_at
-        own.reached_at_is_stated = report.deployed_at is not None
-    own.version = report.version
-    own.save()
     settle(deployment)
     deployment.save()
     return f"{outcome}; heard of from {others} too"
@@ -292,9 +300,10 @@ def _apply_statuses(deployment: Deployment, report: DeploymentReport, reported_a
         deployment.deployed_at = reported_at  # it was under way until now
     if deployment.reached_environment != was_reached:
         deployment.lineage_pending = True
+    judge_attempt(deployment)
 
 
-def _follow_monorepo_path(application: Application, reported: str) -> None:
+def follow_monorepo_path(application: Application, reported: str) -> None:
     """Keep the application's path at the one that its latest deployment reported, unless a person chose it."""
     if application.monorepo_path_is_pinned or reported == application.monorepo_path:
         return
@@ -323,7 +332,8 @@ def _set_archived(deployment: Deployment, moment: datetime.datetime | None) -> N
         return
     deployment.archived_at = moment
     deployment.lineage_pending = True
-    deployment.save(update_fields=["archived_at", "lineage_pending"])
+    deployment.verdict_pending = True
+    deployment.save(update_fields=["archived_at", "lineage_pending", "verdict_pending"])
 
 
 def newest_known_commit(application: Application) -> str | None:

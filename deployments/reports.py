@@ -209,19 +209,46 @@ def _files(value: Any, faults: Faults) -> tuple[str, ...] | None:
 class DeploymentReportSerializer(serializers.Serializer[DeploymentReport]):
     """The body of POST /v1/deployments. Unknown fields are ignored; null says the same as leaving a field out."""
 
-    repositoryFullName = Text(max_length=255)
-    environment = Text(max_length=255)
-    app = Text(max_length=255)
+    repositoryFullName = Text(max_length=255, help_text="`owner/name`; created if never heard of.")
+    environment = Text(
+        max_length=255, help_text="Created if never heard of; production by its name, until a person says otherwise."
+    )
+    app = Text(max_length=255, help_text="The application; one repository can have many.")
     version = Text(max_length=70)
-    commitHash = Text(max_length=70)
+    commitHash = Text(max_length=70, help_text="The full hash.")
     description = Text(max_length=255, required=False, allow_blank=True, allow_null=True)
     author = Text(max_length=255, required=False, allow_blank=True, allow_null=True)
-    deployedAt = DateTime(required=False, allow_null=True)
-    monorepoPath = MonorepoPath(max_length=255, required=False, allow_blank=True, allow_null=True)
-    state = State(required=False, allow_null=True)
-    environmentUrl = WebAddress(max_length=2000, required=False, allow_blank=True, allow_null=True)
-    logUrl = WebAddress(max_length=2000, required=False, allow_blank=True, allow_null=True)
-    commits = Commits(required=False, allow_null=True)
+    deployedAt = DateTime(
+        required=False,
+        allow_null=True,
+        help_text="With an offset; after 1970 and at most 10 minutes ahead. Left out: now.",
+    )
+    monorepoPath = MonorepoPath(
+        max_length=255,
+        required=False,
+        allow_blank=True,
+        allow_null=True,
+        help_text="The directory the application is built from.",
+    )
+    state = State(required=False, allow_null=True, help_text="`success` unless said otherwise.")
+    environmentUrl = WebAddress(
+        max_length=2000, required=False, allow_blank=True, allow_null=True, help_text="An http(s) address."
+    )
+    logUrl = WebAddress(
+        max_length=2000, required=False, allow_blank=True, allow_null=True, help_text="An http(s) address."
+    )
+    fixesVersion = Text(
+        max_length=70,
+        required=False,
+        allow_blank=True,
+        allow_null=True,
+        help_text="The version that this deployment repairs: its latest earlier deployment counts as failed.",
+    )
+    commits = Commits(
+        required=False,
+        allow_null=True,
+        help_text="What the clone knows. Where none names its parents, they are one line, oldest first.",
+    )
 
     def report(self) -> DeploymentReport:
         """Return what the valid body reports."""
@@ -239,6 +266,7 @@ class DeploymentReportSerializer(serializers.Serializer[DeploymentReport]):
             state=said.get("state", DeploymentState.SUCCESS),
             environment_url=said.get("environmentUrl", ""),
             log_url=said.get("logUrl", ""),
+            fixes_version=said.get("fixesVersion", ""),
             commits=said.get("commits", ()),
         )
 

@@ -24,6 +24,7 @@ from deployments.models import (
 from deployments.models.github import GitRef
 from deployments.names import name_key
 from deployments.origins import find_same, unite
+from deployments.signals import tell_days_changed
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,7 @@ def _apply(repository: Repository, facts: RepositoryFacts) -> None:
         repository.default_branch = facts.default_branch
         branch = GitRef.objects.filter(repository=repository, name=f"refs/heads/{facts.default_branch}").first()
         repository.default_branch_sha = branch.sha if branch else ""
+        Track.objects.of_repository(repository).count_waiting_again()
     if _told_of(repository) != before:  # hardly any event tells something new of its repository
         repository.save()
 
@@ -185,15 +187,18 @@ def _move_application(kept: Repository, application: Application) -> None:
 
 def _move_deployments(track: Track, mine: Track) -> None:
     stated = {
-        (row.version, row.commit_sha, row.deployed_at) for row in mine.deployments.filter(deployed_at_is_stated=True)
+        (row.version, row.commit_sha, row.deployed_at): row
+        for row in mine.deployments.filter(deployed_at_is_stated=True)
     }
     for row in track.deployments.filter(deployed_at_is_stated=True):
-        if (row.version, row.commit_sha, row.deployed_at) in stated:
+        if same := stated.get((row.version, row.commit_sha, row.deployed_at)):
+            row.incidents_caused.update(cause=same, cause_pending=True)
             row.delete()
     moved = list(track.deployments.in_track_order())
     DeploymentOrigin.objects.filter(deployment__in=moved).update(application=mine.application_id)
     known = [find_same(mine, row.commit_sha, row.deployed_at, *row.sources) for row in moved]
     track.deployments.update(track=mine, application=mine.application_id)
+    tell_days_changed((row.environment_id, row.deployed_at) for row in moved)
     united = set[int]()
     for row, same in zip(moved, known, strict=True):
         if same is not None and same.pk not in united:

@@ -5,11 +5,13 @@ import threading
 import time
 
 from celery import shared_task
+from celery.worker import state
 from django.utils import timezone
 
 from deployments import asking, jobs, processing, throttling
 from deployments.github import connections
 from deployments.models import Job
+from deployments.webhooks import sending, subscriptions
 
 logger = logging.getLogger(__name__)
 
@@ -22,6 +24,7 @@ _BELL_INTERVAL_SECONDS = 0.05
 _BELL_REST_SECONDS = 10.0
 _bell_lock = threading.Lock()
 _next_bell = 0.0
+_next_webhook_bell = 0.0
 
 
 @shared_task(ignore_result=True)
@@ -48,11 +51,31 @@ def ask_github() -> None:
 
 
 @shared_task(ignore_result=True)
+def deliver_webhooks() -> None:
+    """Send what is due to webhooks. In a queue of its own: nothing else waits for those who answer slowly."""
+    sending.deliver_due(_is_stopping)
+
+
+def _is_stopping() -> bool:
+    """Tell whether the worker was told to stop: then it ends what it has begun, and begins nothing more."""
+    return state.should_stop is not None or state.should_terminate is not None
+
+
+@shared_task(ignore_result=True)
 def prune() -> None:
     """Delete what is past its time."""
     jobs.prune(timezone.now())
+    subscriptions.prune(timezone.now())
     throttling.prune()
     connections.prune_cache(timezone.now())
+
+
+def ring_sweep() -> None:
+    """Have the sweep begin now, for work that no job stands for. Call it after the commit."""
+    try:
+        sweep.delay()
+    except Exception as error:  # as in ring_bell; the next sweep comes by itself
+        logger.warning("the sweep could not be woken, the next one will do: %s", error)
 
 
 def ring_bell() -> None:
@@ -68,3 +91,18 @@ def ring_bell() -> None:
     except Exception as error:  # each broker raises its own; none of them may cost an accepted job its answer
         _next_bell = now + _BELL_REST_SECONDS
         logger.warning("no worker could be woken, the sweep will find the job: %s", error)
+
+
+def ring_webhooks() -> None:
+    """Wake a worker that delivers. Call it after the commit. Where the broker is away, its clock does without."""
+    global _next_webhook_bell
+    with _bell_lock:
+        now = time.monotonic()
+        if now < _next_webhook_bell:
+            return
+        _next_webhook_bell = now + _BELL_INTERVAL_SECONDS
+    try:
+        deliver_webhooks.delay()
+    except Exception as error:  # as in ring_bell
+        _next_webhook_bell = now + _BELL_REST_SECONDS
+        logger.warning("no worker could be woken, what is due is found later: %s", error)

@@ -19,7 +19,8 @@ from deployments.models import (
     Repository,
 )
 from deployments.names import name_key
-from deployments.origins import OriginReport, record_origin
+from deployments.origin_reports import OriginReport
+from deployments.origins import record_origin
 
 Kind = DeploymentTrigger.Kind
 Source = Deployment.Source

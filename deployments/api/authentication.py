@@ -37,7 +37,8 @@ class ApiKeyAuthentication(BaseAuthentication):
         given = bool(get_authorization_header(request))
         return 'Bearer realm="slipway"' + (', error="invalid_token"' if given else "")
 
-    def _find(self, request: Request) -> ApiKey:
+    def text_of_key(self, request: Request) -> str:
+        """Return the key as the request gives it. Raises NotAuthenticated and AuthenticationFailed."""
         words = get_authorization_header(request).split()
         if not words:
             raise NotAuthenticated("An API key is needed: Authorization: Bearer KEY.")
@@ -45,7 +46,10 @@ class ApiKeyAuthentication(BaseAuthentication):
             words = words[1:]
         if len(words) != 1:
             raise AuthenticationFailed("The Authorization header must read: Bearer KEY.")
-        text = words[0].decode("ascii", errors="replace")
+        return words[0].decode("ascii", errors="replace")
+
+    def _find(self, request: Request) -> ApiKey:
+        text = self.text_of_key(request)
         key = _look_up(text)
         if key is None or not hmac.compare_digest(key.digest, ApiKey.digest_of(text)):
             raise AuthenticationFailed("The API key is not known.")

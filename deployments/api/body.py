@@ -1,6 +1,7 @@
 """Reads the body of a request and takes it for JSON, with a clear word on whatever is wrong with it."""
 
 import json
+import math
 from typing import Any, NoReturn
 
 from django.http import UnreadablePostError
@@ -69,7 +70,7 @@ def parse_json(body: bytes) -> Any:
     if not text.strip():
         raise ParseError("The body is empty; a JSON object is expected.")
     try:
-        return json.loads(text, parse_constant=_refuse_constant, parse_int=_parse_int)
+        return json.loads(text, parse_constant=_refuse_constant, parse_int=_parse_int, parse_float=_parse_float)
     except RecursionError as error:
         raise ParseError("The body is nested too deeply.") from error
     except ValueError as error:
@@ -84,3 +85,10 @@ def _parse_int(text: str) -> int:
     if len(text) > _MAX_DIGITS:
         raise ParseError(f"A number has more than {_MAX_DIGITS} digits.")
     return int(text)
+
+
+def _parse_float(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ParseError("A number is larger than any that can be kept.")
+    return number

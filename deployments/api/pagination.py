@@ -1,5 +1,6 @@
 """Pages of lists: `{"results": […], "next": URL or null}`."""
 
+import re
 from typing import Any
 
 from rest_framework.exceptions import NotFound
@@ -16,8 +17,15 @@ class NewestFirst(CursorPagination):
 
     page_size = 50
     max_page_size = 200
-    page_size_query_param = "limit"
     ordering = ("-deployed_at", "-id")
+
+    def get_page_size(self, request: Request) -> int:
+        text = request.query_params.get("limit", "").strip()
+        if not text:
+            return self.page_size
+        if not re.fullmatch("[0-9]{1,9}", text) or not int(text):
+            raise ValidationError({"limit": ["Must be a number from 1 on."]})
+        return min(int(text), self.max_page_size)
 
     def decode_cursor(self, request: Request) -> Any:
         try:

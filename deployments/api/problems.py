@@ -152,6 +152,11 @@ def is_api(request: HttpRequest) -> bool:
 
 
 def _answer(request: HttpRequest, status: int, detail: str) -> HttpResponse:
+    if request.path.startswith("/api/v3/"):  # in GitHub's shape, as deployments.api.github_style.errors
+        body = {"message": detail, "documentation_url": "https://docs.github.com/rest", "status": str(status)}
+        return HttpResponse(
+            JSONRenderer().render(body), status=status, content_type="application/json; charset=utf-8"
+        )
     return HttpResponse(JSONRenderer().render(problem(status, detail)), status=status, content_type=CONTENT_TYPE)
 
 

@@ -1,13 +1,25 @@
-"""What is shown of deployments and jobs: plain dictionaries, camelCase on /v1, HAL under /api."""
+"""What is shown of deployments, incidents and jobs: plain dictionaries, camelCase on /v1, HAL under /api."""
 
 import datetime
+from collections.abc import Iterable
 from typing import Any
 
 from django.conf import settings
 from django.urls import reverse
 from rest_framework.request import Request
 
-from deployments.models import ApiKey, Change, Deployment, Job, Membership, PullRequest, RefusedRequest
+from deployments.models import (
+    ApiKey,
+    Change,
+    Deployment,
+    Environment,
+    Incident,
+    Job,
+    Membership,
+    PullRequest,
+    RefusedRequest,
+    Track,
+)
 
 
 def moment(value: datetime.datetime | None) -> str | None:
@@ -69,7 +81,37 @@ def deployment_in_full(row: Deployment) -> dict[str, Any]:
             }
             for status in row.statuses.all()
         ],
+        "failure": failure(row),
         "unknownCommits": sorted(set(row.history_gaps.values_list("sha", flat=True))),
+    }
+
+
+def failure(row: Deployment) -> dict[str, Any]:
+    """Return whether a deployment had to be repaired and whether it was rework, why, and what people say of it."""
+    return {
+        "failed": row.has_failed,
+        "repairedAt": moment(row.repaired_at),
+        "repairedBy": row.repaired_by_id,
+        "rework": row.is_rework,
+        "findings": [
+            {
+                "reason": finding.reason,
+                "why": finding.why,
+                "repairedBy": finding.repair_id,
+                "incident": finding.incident_id,
+            }
+            for finding in row.findings.order_by("repaired_at", "pk")
+        ],
+        "overruled": [
+            {
+                "verdict": said.verdict,
+                "holds": said.holds,
+                "reason": said.reason,
+                "by": said.made_by and said.made_by.email,
+                "at": moment(said.created_at),
+            }
+            for said in row.overrulings.select_related("made_by").order_by("verdict")
+        ],
     }
 
 
@@ -108,6 +150,60 @@ def _pull_request(row: PullRequest) -> dict[str, Any]:
         "url": row.url,
         "author": row.author,
         "mergedAt": moment(row.merged_at),
+    }
+
+
+def incident(row: Incident) -> dict[str, Any]:
+    """Return an incident. Needs application, environment, repository, and the cause with its own."""
+    return {
+        "id": row.pk,
+        "title": row.title,
+        "app": row.application.name if row.application else None,
+        "repository": row.repository.full_name if row.repository else None,
+        "environment": row.environment.name if row.environment else None,
+        "state": "resolved" if row.resolved_at else "open",
+        "startedAt": moment(row.started_at),
+        "resolvedAt": moment(row.resolved_at),
+        "durationSeconds": row.duration_seconds if row.resolved_at else None,
+        "causeDeployment": row.cause_id,
+        "causeIsPinned": row.cause_is_pinned,
+        "cause": row.cause
+        and {
+            "id": row.cause.pk,
+            "app": row.cause.application.name,
+            "environment": row.cause.environment.name,
+            "version": row.cause.version,
+            "commitHash": row.cause.commit_sha,
+            "deployedAt": moment(row.cause.deployed_at),
+        },
+        "url": row.url,
+        "source": row.source,
+        "externalId": row.external_id or None,
+        "isWithdrawn": row.is_withdrawn,
+        "createdAt": moment(row.created_at),
+    }
+
+
+def environment(row: Environment, running: Iterable[tuple[Track, Deployment]]) -> dict[str, Any]:
+    """Return an environment with what runs in it. Needs each track's application and repository."""
+    return {
+        "id": row.pk,
+        "name": row.name,
+        "production": row.is_production,
+        "running": [
+            {
+                "app": track.application.name,
+                "repository": track.application.repository.full_name,
+                "deployment": deployment.pk,
+                "version": deployment.version,
+                "commitHash": deployment.commit_sha,
+                "deployedAt": moment(deployment.deployed_at),
+                "author": deployment.author,
+                "waitingChanges": track.waiting_changes,
+                "waitingSince": moment(track.waiting_since),
+            }
+            for track, deployment in running
+        ],
     }
 
 

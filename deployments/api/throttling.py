@@ -32,12 +32,16 @@ def count_request(request: Request) -> None:
 
 def count_units(request: Request, wanted: int) -> int:
     """Count what a request of an API key asks for, and return how much of it is within the limit."""
-    reads = request.method in _READING
+    allowance = allowance_of(request, wanted, reads=request.method in _READING)
+    return wanted if allowance is None else allowance.granted
+
+
+def allowance_of(request: Request, wanted: int, *, reads: bool) -> Allowance | None:
+    """Count against one of the two limits of an API key, and return what is left; None where there is none."""
     limit = settings.SLIPWAY_READ_RATE_LIMIT if reads else settings.SLIPWAY_RATE_LIMIT
     if throttling.parse_limit(settings.SLIPWAY_RATE_LIMIT) is None:
         limit = "off"
-    allowance = _take(request, limit, f"key:{_key_of(request).prefix}:{'read' if reads else 'write'}", wanted)
-    return wanted if allowance is None else allowance.granted
+    return _take(request, limit, f"key:{_key_of(request).prefix}:{'read' if reads else 'write'}", wanted)
 
 
 def retry_after(request: Request) -> dict[str, str]:

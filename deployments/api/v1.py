@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from deployments import jobs, recording
 from deployments.api import representations
 from deployments.api.base import ApiView
-from deployments.api.filters import filter_deployments
+from deployments.api.filters import filter_deployments, flag
 from deployments.api.pagination import NewestFirst
 from deployments.api.problems import field_errors, problem
 from deployments.api.throttling import count_units, retry_after
@@ -76,7 +76,7 @@ class Deployments(ApiView):
         rows = Deployment.objects.filter(workspace=self.workspace).select_related(
             "application__repository", "environment"
         )
-        if request.query_params.get("archived") != "true":
+        if not flag(request, "archived"):
             rows = rows.filter(archived_at=None)
         pages = NewestFirst()
         page = pages.paginate_queryset(filter_deployments(rows, request, self.workspace.zone), request, self)

@@ -18,6 +18,7 @@ from deployments.github.client import GithubClient
 from deployments.github.payloads import Payload
 from deployments.models import Backfill, Repository
 from deployments.repositories import follow
+from deployments.signals import reading_history
 
 What = Backfill.What
 # Told how many days of the period have been read, how many there are, and how many rows that were.
@@ -103,7 +104,7 @@ class _Reader:
         return readers[What(what)]()
 
     def _tell(self, event: str, payload: Payload) -> None:
-        with transaction.atomic():
+        with reading_history(), transaction.atomic():
             events.handle(self.catalog, event, {"repository": self.described, **payload}, timezone.now())
 
     def _deployments(self) -> Iterator[_Found]:

@@ -14,7 +14,8 @@ from deployments.github import payloads
 from deployments.github.payloads import Payload, Unreadable, part, text
 from deployments.incidents import record_issue
 from deployments.models import Deployment, Release, Repository
-from deployments.origins import OriginReport, StatusReport, record_origin
+from deployments.origin_reports import OriginReport, StatusReport
+from deployments.origins import record_origin
 from deployments.pull_requests import record_pull_request, record_review
 from deployments.pushes import record_push
 from deployments.recording import hold_tracks, record_deployment, record_reported_commits
@@ -123,6 +124,9 @@ def _deployment(event: _Event) -> None:
             is_transient=deployment.get("transient_environment") is True,
             # A trigger's environment is the choice of a person.
             is_production=deployment.get("production_environment") is True and where == environment,
+            payload=payloads.kept_payload(deployment),
+            original_environment=environment,
+            production_environment=payloads.flag(deployment, "production_environment"),
         )
         event.handled.record([record_origin(event.catalog, report)])
     if not event.handled.deployments:

@@ -14,10 +14,11 @@ from typing import Any
 from deployments.commits import CommitReport
 from deployments.incidents import IssueFacts
 from deployments.names import normalise_monorepo_path, normalise_sha
-from deployments.origins import StatusReport
+from deployments.origin_reports import StatusReport
 from deployments.pull_requests import PullRequestFacts, ReviewFacts
 from deployments.pushes import PushReport
 from deployments.repositories import RepositoryFacts
+from deployments.reverts import reverted_number
 from deployments.triggers import WorkflowRun
 
 Payload = dict[str, Any]
@@ -27,6 +28,7 @@ MOST_COMMITS = 2048
 MOST_FILES = 3000
 _MESSAGE_LENGTH = 4000
 _FAR_OFF = 3000  # years
+_LARGEST_PAYLOAD = 65_536  # characters
 _SHA = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 _VERSION = re.compile(r"[vV]?\d+(\.\d+)+([-+.].*)?")
 _STATES = {"success", "pending", "queued", "in_progress", "failure", "error", "inactive", "waiting"}
@@ -65,6 +67,12 @@ def number(payload: Payload, name: str, *, bits: int = 64) -> int | None:
     value = payload.get(name)
     fits = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2 ** (bits - 1)
     return value if fits else None
+
+
+def flag(payload: Payload, name: str) -> bool | None:
+    """Return a truth value of the payload, or None."""
+    value = payload.get(name)
+    return value if isinstance(value, bool) else None
 
 
 def moment(payload: Payload, name: str) -> datetime.datetime | None:
@@ -248,6 +256,9 @@ def pull_request_facts(payload: Payload) -> PullRequestFacts:
         closed_at=moment(row, "closed_at"),
         ready_at=told_at if action == "ready_for_review" else None,
         opened_as_draft=draft if action == "opened" and isinstance(draft, bool) else None,
+        reverts_number=reverted_number(
+            text(row, "body", _MESSAGE_LENGTH), text(head, "ref"), text(home, "full_name")
+        ),
         rank={"opened": 0, "closed": 2}.get(str(action), 1),
     )
 
@@ -283,20 +294,35 @@ def status_report(status: Payload) -> StatusReport | None:
     )
 
 
-def own_fields(deployment: Payload) -> dict[str, str]:
-    """Return what the payload that a deployment was created with says: app, version, monorepoPath."""
+def stated_payload(deployment: Payload) -> Any:
+    """Return the payload that a deployment was created with: an object, also where it was written as a text.
+
+    Any other text stays as it is; what says nothing is an empty object.
+    """
     given = deployment.get("payload")
     if isinstance(given, str):
-        try:
-            given = json.loads(given)
-        except ValueError:
-            given = None
+        with contextlib.suppress(ValueError, RecursionError):
+            parsed = json.loads(given)
+            given = parsed if isinstance(parsed, dict) else given
+    return given or {}
+
+
+def kept_payload(deployment: Payload) -> Any:
+    """Return the payload that is kept of a deployment of GitHub: None where there is none, or a very large one."""
+    found = stated_payload(deployment)
+    return found if found and len(json.dumps(found)) <= _LARGEST_PAYLOAD else None
+
+
+def own_fields(deployment: Payload) -> dict[str, str]:
+    """Return what the payload of a deployment says: app, version, author, monorepoPath (or monorepo_path)."""
+    given = stated_payload(deployment)
     if not isinstance(given, dict):
         return {}
-    fields = {name: text(given, name) for name in ("app", "version")}
-    if isinstance(given.get("monorepoPath"), str):
+    fields = {name: text(given, name) for name in ("app", "version", "author")}
+    path = given.get("monorepoPath", given.get("monorepo_path"))
+    if isinstance(path, str):
         with contextlib.suppress(ValueError):  # it names no directory of the repository
-            fields["monorepoPath"] = normalise_monorepo_path(given["monorepoPath"])[:255]
+            fields["monorepoPath"] = normalise_monorepo_path(path)[:255]
     return fields
 
 

@@ -1,17 +1,23 @@
 """Applications and environments, and the settings that they have."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import messages
+from django.db import transaction
 from django.db.models import OuterRef, QuerySet, Subquery
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 
+from deployments import rule_changes, verdicts
 from deployments.catalog import set_monorepo_path
+from deployments.csv_files import csv_answer
 from deployments.forms import ApplicationForm, EnvironmentForm, TriggerForm
 from deployments.models import Application, Deployment, DeploymentTrigger, Environment, Track
 from deployments.pages import triggers
 from deployments.tasks import ring_bell
+
+_APPLICATION_COLUMNS = ["app", "repository", "monorepoPath", "environment", "version", "commit", "deployedAt"]
 
 
 def _running(tracks: QuerySet[Track]) -> list[Deployment]:
@@ -19,7 +25,7 @@ def _running(tracks: QuerySet[Track]) -> list[Deployment]:
     return list(rows.select_related("application__repository", "environment"))
 
 
-def application_list(request: HttpRequest) -> HttpResponse:
+def application_list(request: HttpRequest) -> HttpResponseBase:
     """List the applications with what runs of each."""
     workspace = request.workspace  # type: ignore[attr-defined]
     applications = list(Application.objects.filter(workspace=workspace).select_related("repository"))
@@ -27,7 +33,19 @@ def application_list(request: HttpRequest) -> HttpResponse:
     for deployment in _running(Track.objects.filter(application__workspace=workspace)):
         running.setdefault(deployment.application_id, []).append(deployment)
     rows = [(application, running.get(application.pk, [])) for application in applications]
+    if request.GET.get("format") == "csv":
+        return csv_answer("applications", _APPLICATION_COLUMNS, _application_rows(rows))
     return render(request, "deployments/application_list.html", {"rows": rows})
+
+
+def _application_rows(rows: list[tuple[Application, list[Deployment]]]) -> Iterator[list[object]]:
+    """Yield a row for each environment in which an application runs, and one for those that run nowhere."""
+    for application, running in rows:
+        known = [application.name, application.repository.full_name, application.monorepo_path]
+        for row in running:
+            yield [*known, row.environment.name, row.version, row.commit_sha, row.deployed_at.isoformat()]
+        if not running:
+            yield [*known, None, None, None, None]
 
 
 def application_detail(request: HttpRequest, pk: int) -> HttpResponse:
@@ -40,9 +58,12 @@ def application_detail(request: HttpRequest, pk: int) -> HttpResponse:
     if adds_trigger and trigger_form.is_valid():
         return triggers.add(request, trigger_form)
     if request.method == "POST" and form.is_valid():
-        kept = applications.get(pk=pk)
         path, pinned = form.cleaned_data["monorepo_path"], form.cleaned_data["monorepo_path_is_pinned"]
-        set_monorepo_path(kept, path, pinned=pinned)
+        with transaction.atomic():
+            before, after = applications.get(pk=pk), applications.get(pk=pk)
+            set_monorepo_path(after, path, pinned=pinned)
+            verdicts.set_incident_window(after, form.cleaned_data["incident_window_hours"])
+            rule_changes.note_differences(before, after, request.user)
         ring_bell()
         messages.success(request, "Saved. The changes are being worked out anew.")
         return redirect("deployments:application", pk)
@@ -65,13 +86,19 @@ def _latest(**conditions: Any) -> list[Deployment]:
     return list(rows.newest_first()[:10])
 
 
-def environment_list(request: HttpRequest) -> HttpResponse:
+def environment_list(request: HttpRequest) -> HttpResponseBase:
     """List the environments."""
     workspace = request.workspace  # type: ignore[attr-defined]
     newest = Deployment.objects.reached().filter(environment=OuterRef("pk")).newest_first()
     environments = Environment.objects.filter(workspace=workspace).annotate(
         latest_at=Subquery(newest.values("deployed_at")[:1])
     )
+    if request.GET.get("format") == "csv":
+        rows = [
+            (row.name, "yes" if row.is_production else "no", row.latest_at and row.latest_at.isoformat())
+            for row in environments
+        ]
+        return csv_answer("environments", ["environment", "production", "lastDeployedAt"], rows)
     return render(request, "deployments/environment_list.html", {"environments": environments})
 
 
@@ -80,7 +107,9 @@ def environment_detail(request: HttpRequest, pk: int) -> HttpResponse:
     environment = get_object_or_404(Environment, pk=pk, workspace=request.workspace)  # type: ignore[attr-defined]
     form = EnvironmentForm(request.POST or None, instance=environment)
     if request.method == "POST" and form.is_valid():
-        form.save()
+        with transaction.atomic():
+            before = Environment.objects.get(pk=pk)
+            rule_changes.note_differences(before, form.save(), request.user)
         messages.success(request, "Saved.")
         return redirect("deployments:environment", pk)
     context = {

@@ -7,15 +7,21 @@ from urllib.parse import urlencode
 import django_filters
 from django import forms
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
 from deployments import recording
+from deployments.csv_files import csv_answer
 from deployments.models import Application, ChangeKind, Deployment, DeploymentState, Environment, Repository
+from deployments.pages.failures import verdict_context
 from deployments.tasks import ring_bell
 
 _PAGE_SIZE = 50
+_CSV_COLUMNS = [
+    "id", "deployedAt", "app", "repository", "environment", "version", "commit", "state", "changeKind", "changes",
+    "author", "failed", "repairedAt", "rework",
+]  # fmt: skip
 _DATE = forms.DateInput(attrs={"type": "date"})
 
 
@@ -39,6 +45,9 @@ class DeploymentFilter(django_filters.FilterSet):  # type: ignore[misc]
     author = django_filters.CharFilter(lookup_expr="iexact")
     q = django_filters.CharFilter(method="search", label="Version or commit")
     to = django_filters.DateFilter(method="until", widget=_DATE, label="To")
+    failed = django_filters.ChoiceFilter(
+        choices=[("yes", "Failed")], method="only_failed", empty_label="Any verdict", label="Verdict"
+    )
     reached = django_filters.ChoiceFilter(choices=[("yes", "yes")], method="only_reached", widget=forms.HiddenInput)
 
     class Meta:
@@ -56,6 +65,10 @@ class DeploymentFilter(django_filters.FilterSet):  # type: ignore[misc]
     def until(self, rows: QuerySet[Deployment], name: str, day: datetime.date) -> QuerySet[Deployment]:
         """Keep what was deployed on the day or earlier."""
         return rows.filter(deployed_at__lt=self._midnight(day + datetime.timedelta(days=1)))
+
+    def only_failed(self, rows: QuerySet[Deployment], name: str, value: str) -> QuerySet[Deployment]:
+        """Keep what had to be repaired."""
+        return rows.filter(has_failed=True)
 
     def only_reached(self, rows: QuerySet[Deployment], name: str, value: str) -> QuerySet[Deployment]:
         """Keep what the metrics count."""
@@ -76,11 +89,13 @@ def _visible(request: HttpRequest) -> QuerySet[Deployment]:
     return rows.select_related("application__repository", "environment")
 
 
-def deployment_list(request: HttpRequest) -> HttpResponse:
+def deployment_list(request: HttpRequest) -> HttpResponseBase:
     """List deployments, the newest first."""
     archived = request.GET.get("archived") == "yes"
     rows = _visible(request).filter(archived_at__isnull=not archived)
     chosen = DeploymentFilter(request.GET, queryset=rows, request=request)
+    if request.GET.get("format") == "csv":
+        return csv_answer("deployments", _CSV_COLUMNS, map(_csv_row, chosen.qs.newest_first().iterator()))
     found = list(_after_cursor(chosen.qs, request.GET.get("before", "")).newest_first()[: _PAGE_SIZE + 1])
     context = {
         "filter": chosen,
@@ -91,6 +106,15 @@ def deployment_list(request: HttpRequest) -> HttpResponse:
         "archived": archived,
     }
     return render(request, "deployments/deployment_list.html", context)
+
+
+def _csv_row(row: Deployment) -> list[object]:
+    return [
+        row.pk, row.deployed_at.isoformat(), row.application.name, row.application.repository.full_name,
+        row.environment.name, row.version, row.commit_sha, row.state, row.change_kind, row.changes_count, row.author,
+        "yes" if row.has_failed else "no", row.repaired_at and row.repaired_at.isoformat(),
+        "yes" if row.is_rework else "no",
+    ]  # fmt: skip
 
 
 def _after_cursor(rows: Any, cursor: str) -> Any:
@@ -127,7 +151,9 @@ def deployment_detail(request: HttpRequest, pk: int) -> HttpResponse:
         "changes": list(changes[:limit]),
         "more_changes": max(0, deployment.changes_count - limit) if limit else 0,
         "statuses": list(deployment.statuses.all()),
+        "incidents": list(deployment.incidents_caused.filter(is_withdrawn=False)[:20]),
         "jobs": list(deployment.jobs.for_lists().order_by("created_at")[:20]),
+        **verdict_context(deployment),
         "gaps": sorted(set(deployment.history_gaps.values_list("sha", flat=True)))[:10],
     }
     return render(request, "deployments/deployment_detail.html", context)

@@ -4,23 +4,39 @@ import json
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
 from deployments import jobs
+from deployments.csv_files import csv_answer
 from deployments.models import Job, JobType, RefusedRequest
 from deployments.models.jobs import JobStatus
 from deployments.tasks import ring_bell
 
+_CSV_COLUMNS = [
+    "id",
+    "acceptedAt",
+    "type",
+    "status",
+    "attempts",
+    "finishedAt",
+    "deployment",
+    "version",
+    "from",
+    "error",
+]
 
-def job_list(request: HttpRequest) -> HttpResponse:
+
+def job_list(request: HttpRequest) -> HttpResponseBase:
     """List the latest jobs and refused requests."""
     workspace = request.workspace  # type: ignore[attr-defined]
     status = request.GET.get("status", "")
     rows = Job.objects.for_lists().filter(workspace=workspace).select_related("api_key", "deployment")
     if status in JobStatus.values:
         rows = rows.filter(status=status)
+    if request.GET.get("format") == "csv":
+        return csv_answer("jobs", _CSV_COLUMNS, map(_csv_row, rows.order_by("-created_at").iterator()))
     context = {
         "jobs": list(rows.order_by("-created_at")[:100]),
         "refused": list(RefusedRequest.objects.filter(workspace=workspace).order_by("-created_at")[:50]),
@@ -28,6 +44,15 @@ def job_list(request: HttpRequest) -> HttpResponse:
         "statuses": JobStatus.values,
     }
     return render(request, "deployments/job_list.html", context)
+
+
+def _csv_row(job: Job) -> list[object]:
+    sender = job.api_key.name if job.api_key else f"GitHub: {job.event}" if job.event else ""
+    return [
+        job.id, job.created_at.isoformat(), job.type, job.status, job.attempt,
+        job.finished_at and job.finished_at.isoformat(), job.deployment_id,
+        job.deployment.version if job.deployment else None, sender, job.error,
+    ]  # fmt: skip
 
 
 def job_detail(request: HttpRequest, pk: UUID) -> HttpResponse:

@@ -1,14 +1,15 @@
 """How times and kinds are written on pages."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from django import template
 
-from deployments.models import Change, ChangeKind
+from deployments import units
+from deployments.models import Change, ChangeKind, Deployment
 
 register = template.Library()
 
-_MINUTE, _HOUR, _DAY = 60, 3600, 86400
 _KINDS = {
     ChangeKind.BASELINE: "The first deployment known here. It says what was there, so nothing on it has a lead time.",
     ChangeKind.FORWARD: "It contains what ran before, and adds to it.",
@@ -33,7 +34,7 @@ class Stage:
 
     name: str
     label: str
-    seconds: int
+    seconds: float
     start: float
     width: float
 
@@ -41,9 +42,13 @@ class Stage:
 @register.filter
 def stages(change: Change) -> list[Stage]:
     """Return the stages in which a change spent any time; none of a single commit."""
-    lengths = {name: getattr(change, f"{name}_seconds") or 0 for name in _STAGES}
+    return stage_bar({name: getattr(change, f"{name}_seconds") or 0 for name in _STAGES})
+
+
+def stage_bar(lengths: Mapping[str, float]) -> list[Stage]:
+    """Return the stages that took any time, by their lengths in seconds, as parts of one bar."""
     total = sum(lengths.values())
-    found, reached = [], 0
+    found, reached = [], 0.0
     for name, seconds in lengths.items():
         if seconds > 0:
             found.append(
@@ -54,19 +59,11 @@ def stages(change: Change) -> list[Stage]:
 
 
 @register.filter
-def duration(seconds: float | None) -> str:
-    """Return a time in the two units that matter: `3 h 12 min`, `2.4 days`."""
-    if seconds is None:
-        return "–"
-    if seconds < _MINUTE:
-        return f"{seconds:.0f} s"
-    if seconds < _HOUR:
-        return f"{seconds / _MINUTE:.0f} min"
-    if seconds < _DAY:
-        hours, minutes = divmod(round(seconds / _MINUTE), 60)
-        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
-    days = seconds / _DAY
-    return f"{days:.1f} days" if days < 10 else f"{days:.0f} days"
+def recovery(deployment: Deployment) -> float | None:
+    """Return how long a failed deployment stayed failed, in seconds; None while it is."""
+    if deployment.repaired_at is None:
+        return None
+    return (deployment.repaired_at - deployment.deployed_at).total_seconds()
 
 
 @register.filter
@@ -75,22 +72,10 @@ def kind_in_words(kind: str) -> str:
     return _KINDS.get(ChangeKind(kind), "") if kind else "Being worked out."
 
 
-@register.filter
-def frequency(per_day: float | None) -> str:
-    """Return a rate in the unit in which it is easy to read."""
-    if per_day is None:
-        return "–"
-    if per_day >= 1:
-        return f"{per_day:.1f} a day"
-    if per_day * 7 >= 1:
-        return f"{per_day * 7:.1f} a week"
-    return f"{per_day * 30.44:.1f} a month"
-
-
-@register.filter
-def percent(share: float | None) -> str:
-    """Return a share of 0 to 1 as a percentage."""
-    return "–" if share is None else f"{share * 100:.0f} %"
+register.filter("duration", units.duration)
+register.filter("signed_duration", units.signed_duration)
+register.filter("frequency", units.frequency)
+register.filter("percent", units.percent)
 
 
 @register.simple_tag

@@ -22,7 +22,8 @@ class Command(BaseCommand):
             "--scope",
             action="append",
             metavar="SCOPE",
-            help=f"what it may do, several times or with commas; everything if left out: {', '.join(Scope.values)}",
+            help="what it may do, several times or with commas; everything but webhooks if left out: "
+            + ", ".join(Scope.values),
         )
         parser.add_argument(
             "--expires",

@@ -108,6 +108,8 @@ def _configuration() -> str:
     programs = {"web": _web(), "beat": _beat()}
     for number in range(1, settings.SLIPWAY_GITHUB_WORKERS + 1):
         programs[f"worker-github-{number}"] = _worker("--queues", settings.GITHUB_QUEUE)
+    for number in range(1, settings.SLIPWAY_WEBHOOK_WORKERS + 1):
+        programs[f"worker-webhooks-{number}"] = _worker("--queues", settings.WEBHOOK_QUEUE)
     programs |= {f"worker-{number}": _worker() for number in range(1, settings.SLIPWAY_JOB_WORKERS + 1)}
     return header + "".join(
         _PROGRAM.format(
