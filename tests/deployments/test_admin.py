@@ -23,13 +23,17 @@ from deployments.models import (
     DeploymentSecret,
     DeploymentTrigger,
     Environment,
+    FailureFinding,
+    FailureRules,
     FormerName,
+    FreezePeriod,
     GithubConnection,
     GitRef,
     HistoryGap,
     Incident,
     Job,
     MissingParent,
+    Overruling,
     PullRequest,
     PullRequestCommit,
     PullRequestReview,
@@ -37,8 +41,12 @@ from deployments.models import (
     RateLimitWindow,
     RefusedRequest,
     Release,
+    RuleChange,
     ShippedCommit,
+    Team,
     User,
+    WebhookDelivery,
+    WebhookSubscription,
     Workspace,
 )
 from tests import factories
@@ -69,12 +77,25 @@ def add(workspace: Workspace, number: int) -> Deployment:
     of.save()
     Job.objects.create(workspace=of, api_key=key, payload={"app": "<b>"}, deployment=deployment)
     RefusedRequest.objects.create(workspace=of, method="POST", path="/v1/deployments", http_status=422)
+    Team.objects.create(workspace=of, name=f"Team {number}").people.create(name="Ada")
+    FreezePeriod.objects.create(workspace=of, first_day="2026-12-24", last_day="2026-12-26", reason="Christmas")
     RateLimitWindow.objects.create(key=f"counter-{number}", hits=number, expires_at=0)
     ShippedCommit.objects.create(track=track, commit=change.commit, deployment=deployment, outcome="change")
     HistoryGap.objects.create(repository=repository, deployment=deployment, sha="f" * 40)
     MissingParent.objects.create(repository=repository, child=change.commit, sha="e" * 40)
+    add_of_failures(of, deployment, person)
+    webhook = WebhookSubscription.objects.create(workspace=of, url="https://a.example/", secret="s", events=[])
+    WebhookDelivery.objects.create(subscription=webhook, event="ping", payload="{}")
     add_of_github(of, deployment, number)
     return deployment
+
+
+def add_of_failures(of: Workspace, deployment: Deployment, person: User) -> None:
+    """Add one row to every table about failures."""
+    FailureRules.objects.create(workspace=of)
+    FailureFinding.objects.create(deployment=deployment, reason="hotfix", why="v2 ships a hotfix.")
+    Overruling.objects.create(deployment=deployment, verdict="failure", holds=True, reason="Seen", made_by=person)
+    RuleChange.objects.create(workspace=of, summary="Minutes of failure: 0 → 7", made_by=person)
 
 
 def add_of_github(of: Workspace, deployment: Deployment, number: int) -> None:

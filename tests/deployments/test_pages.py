@@ -11,7 +11,8 @@ from deployments.models import ApiKey, Deployment, Environment, Job, User, Works
 from tests import factories
 
 PATHS = ["/", "/deployments/", "/applications/", "/environments/", "/jobs/", "/settings/", "/settings/api-keys/",
-         "/settings/github/", "/settings/github/live/", "/settings/github/connections/add/"]  # fmt: skip
+         "/settings/github/", "/settings/github/live/", "/settings/github/connections/add/",
+         "/settings/teams/", "/settings/teams/add/", "/settings/calendar/", "/waiting/"]  # fmt: skip
 
 
 @pytest.fixture

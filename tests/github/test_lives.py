@@ -1,6 +1,5 @@
 """Whole lives of pull requests: lead time and stages equal those worked out by hand, in every order of arrival."""
 
-import itertools
 import json
 from typing import Any
 
@@ -10,7 +9,7 @@ from hypothesis import strategies as st
 
 from deployments.models import Change, Deployment, DeploymentTrigger, Environment, Workspace
 from tests.factories import make_track
-from tests.github.hooks import SOME_EXAMPLES, Github, Payload, Repo, commit, github_afresh, sha, work
+from tests.github.hooks import SOME_EXAMPLES, Github, Payload, Repo, commit, github_afresh, orders, sha, work
 
 pytestmark = pytest.mark.django_db
 HOUR = 3600
@@ -220,7 +219,7 @@ class TestMonorepo:
 
 def test_permutations_of_what_happens_at_the_merge_are_all_tried(github: Github) -> None:
     """The three events of the merge itself, in each of their orders."""
-    for order in itertools.permutations(SQUASH[7:10]):
+    for order in orders(SQUASH[7:10]):
         one = github_afresh()
         one.tell(*SQUASH[:7], *order, SQUASH[10])
         assert changes() == SQUASHED

@@ -1,12 +1,16 @@
 """A whole installation for tests: `manage.py serve` with its own data, on a port of its own."""
 
+import atexit
 import contextlib
+import functools
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -47,6 +51,7 @@ class Installation:
             "SLIPWAY_OWNER_PASSWORD": "a password for tests",
             "SLIPWAY_RATE_LIMIT": "off",
             "SLIPWAY_GITHUB_WORKERS": "0",
+            "SLIPWAY_WEBHOOK_WORKERS": "0",
             **environment,
         }
         if database_url is not None:
@@ -61,6 +66,9 @@ class Installation:
 
     def start(self) -> None:
         """Start it and wait until it serves."""
+        database = self.data / "slipway.sqlite3"
+        if "DATABASE_URL" not in self.environment and not database.exists():
+            shutil.copy(_sqlite_template(), database)
         with (self.data / "output.txt").open("ab") as output:
             self.server = subprocess.Popen(
                 [sys.executable, "manage.py", "serve"],
@@ -71,7 +79,7 @@ class Installation:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        wait_until(self._serves, 60)
+        wait_until(self._serves, 120)
         if not self.key:
             self.key = self.manage("create_api_key", "--name", "tests").splitlines()[-1]
 
@@ -168,6 +176,42 @@ def _command(pid: int | str) -> str:
         return ""
 
 
+def _migrate(data: Path, **environment: str) -> None:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("SLIPWAY_", "DJANGO_"))}
+    subprocess.run(
+        [sys.executable, "manage.py", "migrate", "--verbosity=0"],
+        cwd=_ROOT,
+        env={**kept, "SLIPWAY_DATA_DIR": str(data), **environment},
+        check=True,
+    )
+
+
+@functools.cache
+def _sqlite_template() -> Path:
+    """Return a migrated database, to be copied: to migrate each anew takes longer than most of the tests."""
+    data = Path(tempfile.mkdtemp(prefix="slipway-template-"))
+    atexit.register(shutil.rmtree, data, ignore_errors=True)
+    _migrate(data)
+    return data / "slipway.sqlite3"
+
+
+@functools.cache
+def _postgresql_template(server: str) -> str:
+    """Return the name of a migrated database, to be copied."""
+    name = f"slipway_processes_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"')
+    atexit.register(_drop, server, name)
+    with tempfile.TemporaryDirectory() as data:
+        _migrate(Path(data), DATABASE_URL=f"{server}/{name}")
+    return name
+
+
+def _drop(server: str, name: str) -> None:
+    with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
 @contextlib.contextmanager
 def own_database() -> Iterator[str | None]:
     """Make a database beside that of the tests and drop it afterwards; None where SQLite is used."""
@@ -177,9 +221,10 @@ def own_database() -> Iterator[str | None]:
         return
     server = configured.rpartition("/")[0]
     name = f"slipway_processes_{uuid.uuid4().hex[:12]}"
+    template = _postgresql_template(server)
     with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
-        try:
-            yield f"{server}/{name}"
-        finally:
-            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    try:
+        yield f"{server}/{name}"
+    finally:
+        _drop(server, name)

@@ -12,7 +12,7 @@ import pytest
 from tests.machines import make_report
 from tests.processes.installation import Installation
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.once]
 BODY = json.dumps(make_report()).encode()
 
 

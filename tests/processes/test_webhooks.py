@@ -65,6 +65,7 @@ class Sender:
         return ids
 
 
+@pytest.mark.once
 def test_2000_deliveries_while_the_workers_stand_still(install: Install) -> None:
     installation = install()
     installation.start()
