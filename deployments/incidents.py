@@ -16,7 +16,7 @@ from django.utils import timezone
 from deployments.models import Application, Deployment, Environment, Incident, Repository, User, Workspace
 from deployments.names import name_key, order_within_second
 from deployments.signals import incident_changed
-from deployments.verdicts import judge_incidents
+from deployments.verdicts import judge_incident
 
 logger = logging.getLogger(__name__)
 
@@ -130,7 +130,7 @@ def _judged(incident: Incident) -> Incident:
     """
     if incident.cause_pending:
         try:
-            judge_incidents(incident.workspace_id)
+            judge_incident(incident)
         except DatabaseError as error:  # what was said is stored, so the answer must not be that it was not
             logger.warning("the cause of incident %s is found later: %s", incident.pk, error)
         else:

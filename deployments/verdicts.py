@@ -203,6 +203,11 @@ def judge_incidents(workspace_id: Any) -> int:
     return len(ids)
 
 
+def judge_incident(incident: Incident) -> None:
+    """Find the cause of one incident, and what follows."""
+    _judge_incident(incident.pk, plain(rules_of(incident.workspace_id)))
+
+
 @transaction.atomic
 def _judge_incident(pk: int, rules: Rules) -> None:
     known = Incident.objects.filter(pk=pk).first()

@@ -7,8 +7,10 @@ import pytest
 from playwright.sync_api import expect
 from pytest_django.live_server_helper import LiveServer
 
+from deployments.incidents import open_incident
 from deployments.models import Workspace
 from deployments.processing import process_due_jobs
+from deployments.verdicts import overrule
 from tests import factories
 from tests.browser.conftest import Window
 
@@ -50,13 +52,13 @@ def test_from_the_empty_page_to_the_changes_of_a_deployment(
     expect(page.locator("#curl")).to_contain_text(f"{live_server.url}/v1/deployments")
 
     report(live_server, key, "v1", "a" * 40, [])
-    expect(page.get_by_role("heading", name="Deployment frequency")).to_be_visible()
+    expect(page.locator("#chart-deployment-frequency")).to_be_visible()
     expect(page.locator(".chart .main-svg").first).to_be_visible()
     expect(page.get_by_text("Only first deployments")).to_be_visible()
 
     report(live_server, key, "v2", "b" * 40, ["a" * 40])
     page.reload()
-    expect(page.get_by_text("of 1 change.")).to_be_visible()
+    expect(page.get_by_text("Median of 1 change;")).to_be_visible()
     page.get_by_role("link", name="v2").first.click()
     expect(page.get_by_text("Work on v2")).to_be_visible()
     expect(page.get_by_text("It contains what ran before, and adds to it.")).to_be_visible()
@@ -68,7 +70,7 @@ def test_a_bar_leads_to_the_deployments_in_it(live_server: LiveServer, workspace
     deployment = factories.make_deployment(track, factories.recently(), version="v7")
     factories.make_change(deployment, factories.HOUR)
     window.log_in(live_server.url, "ada@example.com", PASSWORD)
-    bars = window.page.locator(".chart .bars path")
+    bars = window.page.get_by_role("img", name="Deployment frequency by day").locator(".bars path")
     expect(bars).to_have_count(30)
     heights = [(bars.nth(number).bounding_box() or {"height": 0.0})["height"] for number in range(30)]
     bar = bars.nth(heights.index(max(heights)))
@@ -80,27 +82,45 @@ def test_a_bar_leads_to_the_deployments_in_it(live_server: LiveServer, workspace
     assert window.console == []
 
 
+PAGES = [
+    "/", "/deployments/", "/applications/", "/environments/", "/incidents/", "/incidents/add/", "/waiting/", "/jobs/",
+    "/explain/change-lead-time/", "/why/", "/goals/", "/review/", "/badges/", "/v1/docs/", "/settings/",
+    "/settings/api-keys/", "/settings/teams/", "/settings/teams/add/", "/settings/calendar/", "/settings/failures/",
+    "/settings/webhooks/", "/settings/webhooks/add/", "/settings/digests/",
+]  # fmt: skip
+
+
+def fill(workspace: Workspace) -> list[str]:
+    """Put something with long names into each list; return the pages about it."""
+    deployment = factories.make_deployment(
+        factories.make_track(workspace, app="a-rather-long-application-name"),
+        factories.recently(),
+        author="someone-with-a-long-name",
+    )
+    factories.make_change(deployment, factories.HOUR, message="A long subject that says a lot " * 4)
+    overrule(deployment, "failure", True, "The shop took no orders " * 4, None)
+    incident, _ = open_incident(
+        workspace, title="Nobody can pay " * 8, started_at=deployment.deployed_at, cause=deployment
+    )
+    return [
+        f"/deployments/{deployment.pk}/",
+        f"/applications/{deployment.application_id}/",
+        f"/environments/{deployment.environment_id}/",
+        f"/incidents/{incident.pk}/",
+        "/explain/change-fail-rate/",
+    ]
+
+
 @pytest.mark.parametrize("full", [False, True], ids=["empty", "full"])
 def test_no_page_scrolls_sideways_or_writes_to_the_console(
     live_server: LiveServer, workspace: Workspace, window: Window, full: bool
 ) -> None:
-    paths = ["/", "/deployments/", "/applications/", "/environments/", "/jobs/", "/settings/", "/settings/api-keys/"]
+    paths = list(PAGES)
     if full:
-        deployment = factories.make_deployment(
-            factories.make_track(workspace, app="a-rather-long-application-name"),
-            factories.recently(),
-            author="someone-with-a-long-name",
-        )
-        factories.make_change(deployment, factories.HOUR, message="A long subject that says a lot " * 4)
-        paths += [
-            f"/deployments/{deployment.pk}/",
-            f"/applications/{deployment.application_id}/",
-            f"/environments/{deployment.environment_id}/",
-        ]
+        paths += fill(workspace)
     window.log_in(live_server.url, "ada@example.com", PASSWORD)
     for path in paths:
         window.page.goto(live_server.url + path)
-        window.page.wait_for_load_state("networkidle" if path != "/" else "load")
         width = window.page.evaluate("document.documentElement.scrollWidth")
         assert (path, width) == (path, window.page.viewport_size["width"])  # type: ignore[index]
     assert window.console == []

@@ -5,6 +5,7 @@ import contextlib
 import functools
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -23,6 +24,7 @@ import psycopg
 from django.conf import settings
 
 _ROOT = Path(settings.BASE_DIR)
+_KEY = re.compile(r"API key +(\S+)")  # as the first start shows it
 
 
 def wait_until(condition: Callable[[], Any], seconds: float, every: float = 0.05) -> Any:
@@ -81,7 +83,7 @@ class Installation:
             )
         wait_until(self._serves, 120)
         if not self.key:
-            self.key = self.manage("create_api_key", "--name", "tests").splitlines()[-1]
+            self.key = _KEY.findall(self.output)[0]
 
     def _serves(self) -> bool:
         assert self.server is not None

@@ -37,8 +37,8 @@ def versions_of(installation: Installation) -> list[str]:
 
 
 def is_idle(installation: Installation) -> bool:
-    """Tell whether every job has ended."""
-    return not any(installation.get(f"/v1/jobs?status={status}")["results"] for status in ("QUEUED", "RUNNING"))
+    """Tell whether every job has ended. One list, not one of each state: a job may change its state in between."""
+    return {"QUEUED", "RUNNING"}.isdisjoint(job["status"] for job in installation.all_of("/v1/jobs?limit=200"))
 
 
 def post_and_wait(installation: Installation, number: int) -> float:

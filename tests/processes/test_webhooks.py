@@ -84,7 +84,7 @@ def test_2000_deliveries_while_the_workers_stand_still(install: Install) -> None
 
     assert len(set(ids)) == 2000
     assert {job for of_one in again for job in of_one} <= set(ids)
-    wait_until(lambda: is_idle(installation), 240, every=0.5)
+    wait_until(lambda: is_idle(installation), 240, every=1)
     jobs = installation.all_of("/v1/jobs")
     assert {job["id"] for job in jobs} == set(ids)
     assert {job["status"] for job in jobs} == {"COMPLETE"}
