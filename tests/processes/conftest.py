@@ -9,16 +9,9 @@ from deployments import throttling
 from tests.processes.installation import Installation, own_database
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a module that share an installation in one process; the others take turns (`loadgroup`)."""
-    for item in items:
-        if "installation" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
-
-
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    """A running installation that the tests of a module share."""
+    """A running installation that tests share: each reports names of its own, and leaves it running."""
     with own_database() as database_url:
         it = Installation(tmp_path_factory.mktemp("data"), database_url)
         try:

@@ -1,7 +1,5 @@
-"""What happens when processes are killed, or told to stop."""
+"""What happens when processes are killed."""
 
-import http.client
-import json
 import os
 import signal
 import threading
@@ -37,7 +35,10 @@ def versions_of(installation: Installation) -> list[str]:
 
 
 def is_idle(installation: Installation) -> bool:
-    """Tell whether every job has ended. One list, not one of each state: a job may change its state in between."""
+    """Tell whether every job has ended."""
+    if installation.get("/v1/jobs?status=QUEUED&limit=1")["results"]:
+        return False
+    # Not a list of the running ones, too: between two lists a job may change its state.
     return {"QUEUED", "RUNNING"}.isdisjoint(job["status"] for job in installation.all_of("/v1/jobs?limit=200"))
 
 
@@ -123,48 +124,6 @@ def test_an_attempt_that_failed_is_made_again_after_beat_was_killed(installation
     wait_until(lambda: "late" in versions_of(installation), 20)
 
 
-def test_a_clean_stop_and_a_second_start_keep_everything(install: Install) -> None:
-    installation = install()
-    installation.start()
-    numbers = range(30)
-    with ThreadPoolExecutor(4) as pool:
-        statuses = list(
-            pool.map(lambda number: installation.request("POST", "/v1/deployments", report(number))[0], numbers)
-        )
-    assert set(statuses) == {202}
-    installation.stop()  # in the middle of the work; asserts that no process is left
-
-    installation.start()
-    wait_until(lambda: is_idle(installation), 30)
-    assert versions_of(installation) == sorted(f"v{number}" for number in numbers)
-    assert installation.output.count("This is the first start") == 1
-    assert "a password for tests" not in installation.output
-    assert "Traceback" not in installation.output
-    installation.stop()
-
-
-def test_a_request_in_hand_is_answered_before_the_server_stops(install: Install) -> None:
-    installation = install()
-    installation.start()
-    body = json.dumps(report(1))
-    connection = http.client.HTTPConnection("127.0.0.1", installation.port, timeout=30)
-    connection.putrequest("POST", "/v1/deployments")
-    connection.putheader("Authorization", f"Bearer {installation.key}")
-    connection.putheader("Content-Length", str(len(body)))
-    connection.endheaders(body[:50].encode())
-    time.sleep(0.3)  # it has reached a thread, which waits for the rest
-    with ThreadPoolExecutor(1) as pool:
-        stopped = pool.submit(installation.stop)
-        time.sleep(0.5)
-        connection.send(body[50:].encode())
-        assert connection.getresponse().status == 202
-        stopped.result()
-    connection.close()
-
-    installation.start()
-    wait_until(lambda: versions_of(installation) == ["v1"], 10)
-
-
 def test_a_deployment_is_visible_within_two_seconds_of_its_202(installation: Installation) -> None:
     wait_until(lambda: is_idle(installation), 20)
 
@@ -187,19 +146,3 @@ def test_the_rate_limit_is_exact_over_several_web_processes(install: Install) ->
 
     assert (statuses.count(202), statuses.count(429)) == (limit, threads * each - limit)
     assert len(installation.all_of("/v1/jobs?status=REFUSED")) == 60, "of a flood no more are kept"
-
-
-def test_losing_the_broker_loses_nothing(install: Install) -> None:
-    without = install(CELERY_BROKER_URL="redis://127.0.0.1:1/0")
-    without.start()
-    began = time.monotonic()
-    statuses = {without.request("POST", "/v1/deployments", report(number))[0] for number in range(5)}
-    waited = time.monotonic() - began
-    without.stop()
-    assert statuses == {202}
-    assert waited < 5, "a broker that is away holds up no answer"
-
-    again = install()
-    again.start()
-    wait_until(lambda: is_idle(again), 20)
-    assert versions_of(again) == [f"v{number}" for number in range(5)]
