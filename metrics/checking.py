@@ -104,7 +104,7 @@ def _compare(row: DayRollup | None, detail: DayDetail) -> Iterator[str]:
 
 
 def _compare_numbers(stored: DayNumbers, true: DayNumbers) -> Iterator[str]:
-    for name in DaySums.__slots__:
+    for name in DaySums._fields:
         mine, its = getattr(stored.sums, name), getattr(true.sums, name)
         if mine != its:
             yield f"{name.replace('_', ' ')} {mine}, by the rows {its}"

@@ -1,13 +1,16 @@
 """What happened on each day, of whatever a selection is about: what reports add up."""
 
 import datetime
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from metrics import rollups
-from metrics.packing import DayNumbers, add_up
+from metrics import dora, rollups, stored
+from metrics.dora import Spread
+from metrics.packing import DayNumbers, DaySums, add_up
 from metrics.periods import days_between
 from metrics.rollups import Progress
 from metrics.selections import Selection
@@ -16,7 +19,7 @@ from metrics.slices import slice_of
 Seconds = NDArray[np.int64]
 STAGES = ("coding", "draft", "waiting_for_review", "review", "waiting_for_deployment")
 
-__all__ = ["STAGES", "DayFacts", "Facts", "Progress", "Seconds", "load"]
+__all__ = ["STAGES", "DayFacts", "Facts", "Progress", "Seconds", "load", "spread_of"]
 
 
 @dataclass(slots=True)
@@ -28,24 +31,11 @@ class DayFacts:
     """
 
     day: datetime.date
-    deployments: int  # that reached the environment and are not archived, redeploys included
-    redeploys: int  # of them, those of the commit that ran already, unless they failed or were rework
-    failed: int  # of the deployments, those that had to be repaired
-    failed_attempts: int  # that ended as failure or error and never reached it, where the rule counts them
-    rework: int  # of the deployments, those that were unplanned, because of a failure
-    baselines: int
-    expected: int  # deployments that should have brought changes: no baseline, no redeploy, no rollback
-    without_known_commits: int  # of them, those whose commits nobody told of
-    changes_without_start: int
-    clocks_ahead: int
-    bot_changes: int  # changes by bots that were set apart
+    sums: DaySums
     leads: Seconds  # lead times of the changes counted, in order
-    lead_sum: int
-    staged: int  # how many of the changes have stages (pull requests do)
-    staged_lead_sum: int
-    stage_sums: tuple[int, int, int, int, int]  # by STAGES, of those
     recoveries: Seconds  # how long each failure lasted that is repaired, in order
     open_since: Seconds  # when each failure that is not repaired was deployed, in seconds since 1970, in order
+    content: Hashable  # names all of this but the day, where it is known
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,25 +59,15 @@ def load(selection: Selection, first_day: datetime.date, last_day: datetime.date
 
 
 def _facts(day: datetime.date, numbers: DayNumbers) -> DayFacts:
-    sums = numbers.sums
-    return DayFacts(
-        day=day,
-        deployments=sums.deployments,
-        redeploys=sums.redeploys,
-        failed=sums.failed,
-        failed_attempts=sums.failed_attempts,
-        rework=sums.rework,
-        baselines=sums.baselines,
-        expected=sums.expected,
-        without_known_commits=sums.without_known_commits,
-        changes_without_start=sums.changes_without_start,
-        clocks_ahead=sums.clocks_ahead,
-        bot_changes=sums.bot_changes,
-        leads=numbers.leads,
-        lead_sum=sums.lead_sum,
-        staged=sums.staged,
-        staged_lead_sum=sums.staged_lead_sum,
-        stage_sums=(sums.coding, sums.draft, sums.waiting_for_review, sums.review, sums.waiting_for_deployment),
-        recoveries=numbers.recoveries,
-        open_since=numbers.open_since,
-    )
+    return DayFacts(day, numbers.sums, numbers.leads, numbers.recoveries, numbers.open_since, numbers.content)
+
+
+def spread_of(times: Literal["leads", "recoveries"], days: Sequence[DayFacts]) -> Spread:
+    """Return how the lead times, or the times to recover, of some days lie."""
+    filled = [day for day in days if len(getattr(day, times))]
+    contents = tuple(day.content for day in filled)
+
+    def make() -> Spread:
+        return dora.spread([getattr(day, times) for day in filled])
+
+    return make() if None in contents else stored.remembered((times, contents), make)

@@ -11,7 +11,7 @@ from metrics.selections import Selection
 def reasons_for_no_data(selection: Selection, days: Sequence[DayFacts], deployments: int) -> dict[str, str]:
     """Return for each metric why it has no value; an empty text where it has one. Causes a query at most."""
     nothing = "" if deployments else _why_nothing_deployed(selection)
-    failed = any(day.failed or day.failed_attempts for day in days)
+    failed = any(day.sums.failed or day.sums.failed_attempts for day in days)
     attempted = deployments or failed
     return {
         Metric.DEPLOYMENT_FREQUENCY: nothing,
@@ -38,16 +38,16 @@ def _why_nothing_deployed(selection: Selection) -> str:
 def _why_no_lead_time(days: Sequence[DayFacts]) -> str:
     if any(len(day.leads) for day in days):
         return ""
-    deployments = sum(day.deployments for day in days)
+    deployments = sum(day.sums.deployments for day in days)
     if not deployments:
         return "Nothing was deployed, so there is no change to measure."
-    if sum(day.baselines for day in days) == deployments:
+    if sum(day.sums.baselines for day in days) == deployments:
         return "Only first deployments: they say what was there, so nothing on them has a lead time."
-    if any(day.changes_without_start for day in days):
+    if any(day.sums.changes_without_start for day in days):
         return "The changes that were shipped have no known date."
-    if any(day.bot_changes for day in days):
+    if any(day.sums.bot_changes for day in days):
         return "Only changes by bots were shipped, and they are set apart."
-    if any(day.without_known_commits for day in days):
+    if any(day.sums.without_known_commits for day in days):
         return "The commits of these deployments are not known. Send them with the report script, or import a clone."
     return "What was deployed brought no new change: only redeploys and rollbacks."
 

@@ -1,9 +1,10 @@
 """One day's facts as packed columns, and the sums over any part of them. Plain functions over NumPy arrays."""
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,23 +81,22 @@ class DayDetail:
         ]  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class DaySums:
-    """What a day comes to. The fields are those of metrics.facts.DayFacts."""
+class DaySums(NamedTuple):
+    """What a day comes to. Times are in seconds."""
 
-    deployments: int = 0
-    redeploys: int = 0
-    failed: int = 0
-    failed_attempts: int = 0
-    rework: int = 0
+    deployments: int = 0  # that reached the environment and are not archived, redeploys included
+    redeploys: int = 0  # of them, those of the commit that ran already, unless they failed or were rework
+    failed: int = 0  # of the deployments, those that had to be repaired
+    failed_attempts: int = 0  # that ended as failure or error and never reached it, where the rule counts them
+    rework: int = 0  # of the deployments, those that were unplanned, because of a failure
     baselines: int = 0
-    expected: int = 0
-    without_known_commits: int = 0
+    expected: int = 0  # deployments that should have brought changes: no baseline, no redeploy, no rollback
+    without_known_commits: int = 0  # of them, those whose commits nobody told of
     changes_without_start: int = 0
     clocks_ahead: int = 0
-    bot_changes: int = 0
+    bot_changes: int = 0  # changes by bots that were set apart
     lead_sum: int = 0
-    staged: int = 0
+    staged: int = 0  # how many of the changes have stages (pull requests do)
     staged_lead_sum: int = 0
     coding: int = 0
     draft: int = 0
@@ -105,14 +105,23 @@ class DaySums:
     waiting_for_deployment: int = 0
 
 
+def total(sums: Iterable[DaySums]) -> DaySums:
+    """Return the sums of several days, or of several parts of one."""
+    return DaySums(*map(sum, zip(*sums, strict=True)))
+
+
 @dataclass(frozen=True, slots=True)
 class DayNumbers:
-    """The sums of a day, and the times in order from which medians are taken."""
+    """The sums of a day, and the times in order from which medians are taken.
+
+    Where `content` is known it names what is in it: two of the same content are the same.
+    """
 
     sums: DaySums
     leads: Integers
     recoveries: Integers
     open_since: Integers
+    content: Hashable = None
 
 
 def integers(values: Iterable[int]) -> Integers:
@@ -218,14 +227,14 @@ def unpack_columns(packed: bytes) -> list[Integers]:
 
 def pack_numbers(numbers: DayNumbers) -> tuple[bytes, bytes]:
     """Return the sums with the times of failures, and the lead times."""
-    sums = integers(getattr(numbers.sums, name) for name in DaySums.__slots__)
+    sums = integers(numbers.sums)
     return pack_columns([sums, numbers.recoveries, numbers.open_since]), pack_columns([numbers.leads])
 
 
-def unpack_numbers(sums: bytes, leads: bytes) -> DayNumbers:
+def unpack_numbers(sums: bytes, leads: bytes, content: Hashable = None) -> DayNumbers:
     """Return what `pack_numbers` packed."""
     values, recoveries, open_since = unpack_columns(sums)
-    return DayNumbers(DaySums(*values.tolist()), unpack_columns(leads)[0], recoveries, open_since)
+    return DayNumbers(DaySums(*values.tolist()), unpack_columns(leads)[0], recoveries, open_since, content)
 
 
 def pack_detail(detail: DayDetail) -> bytes:
@@ -251,15 +260,16 @@ def detail_of(names: Iterable[str], columns: Sequence[Integers]) -> DayDetail:
     )  # fmt: skip
 
 
-def add_up(parts: Sequence[DayNumbers]) -> DayNumbers:
+def add_up(parts: Sequence[DayNumbers], content: Hashable = None) -> DayNumbers:
     """Return the numbers of several environments as one."""
     if len(parts) == 1:
         return parts[0]
     return DayNumbers(
-        DaySums(*(sum(getattr(part.sums, name) for part in parts) for name in DaySums.__slots__)),
+        total(part.sums for part in parts),
         merge([part.leads for part in parts]),
         merge([part.recoveries for part in parts]),
         merge([part.open_since for part in parts]),
+        content,
     )
 
 

@@ -1,16 +1,17 @@
 """The DORA report of a selection: the one source of page, JSON, CSV, badge and digest."""
 
 import datetime
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from django.utils import timezone
 
 from metrics import dora, facts, levels, uncertainty
 from metrics.dora import Rate, Spread
-from metrics.facts import STAGES, DayFacts, Progress
+from metrics.facts import STAGES, DayFacts, Progress, spread_of
 from metrics.models import Metric
 from metrics.no_data import reasons_for_no_data
+from metrics.packing import DaySums, total
 from metrics.periods import Period, bucket_start, next_bucket
 from metrics.selections import Selection
 from metrics.uncertainty import Range
@@ -137,7 +138,6 @@ class DoraReport:
     redeploys_left_out: int
     failed_attempts: int
     recomputing: Progress | None
-    days: list[DayFacts] = field(repr=False)
 
 
 def dora_report(selection: Selection) -> DoraReport:
@@ -147,6 +147,7 @@ def dora_report(selection: Selection) -> DoraReport:
     calendar = calendar_of(selection)
     days = [day for day in loaded.days if day.day >= period.first]
     days_before = [day for day in loaded.days if day.day < period.first]
+    sums = total(day.sums for day in days)
     now, before = (
         measures_of(selection, calendar, days, period),
         measures_of(selection, calendar, days_before, previous),
@@ -159,12 +160,11 @@ def dora_report(selection: Selection) -> DoraReport:
         comparisons={metric: compare(metric, now, before) for metric in Metric},
         levels=_levels(selection, now),
         buckets=_buckets(selection, calendar, days),
-        coverage=_coverage(days),
+        coverage=_coverage(sums),
         no_data=reasons_for_no_data(selection, days, now.frequency.deployments),
-        redeploys_left_out=0 if selection.workspace.count_redeploys else sum(day.redeploys for day in days),
-        failed_attempts=sum(day.failed_attempts for day in days),
+        redeploys_left_out=0 if selection.workspace.count_redeploys else sums.redeploys,
+        failed_attempts=sums.failed_attempts,
         recomputing=loaded.recomputing,
-        days=days,
     )
 
 
@@ -177,19 +177,24 @@ def calendar_of(selection: Selection) -> Calendar:
 
 def measures_of(selection: Selection, calendar: Calendar, days: Sequence[DayFacts], period: Period) -> Measures:
     """Return the metrics of the days of a period."""
-    counts_redeploys = selection.workspace.count_redeploys
-    counted = [day.deployments - (0 if counts_redeploys else day.redeploys) for day in days]
+    sums = total(day.sums for day in days)
+    counted = [_counted(selection, day.sums) for day in days]
     deployments = sum(counted)
-    attempts = sum(day.failed_attempts for day in days)
+    attempts = sums.failed_attempts
     length = calendar.counted_days(period.first, period.last)
     return Measures(
         frequency=_frequency(deployments, sum(number > 0 for number in counted), length),
-        lead_time=dora.spread([day.leads for day in days]),
-        stages=_stages(days),
+        lead_time=spread_of("leads", days),
+        stages=_stages(sums),
         recovery=_recovery(days),
-        fail_rate=dora.rate(sum(day.failed for day in days) + attempts, deployments + attempts),
-        rework_rate=dora.rate(sum(day.rework for day in days), deployments),
+        fail_rate=dora.rate(sums.failed + attempts, deployments + attempts),
+        rework_rate=dora.rate(sums.rework, deployments),
     )
+
+
+def _counted(selection: Selection, sums: DaySums) -> int:
+    """Return how many deployments count: redeploys of the running commit only where the workspace says so."""
+    return sums.deployments if selection.workspace.count_redeploys else sums.deployments - sums.redeploys
 
 
 def _frequency(deployments: int, days_with: int, days: int) -> Frequency:
@@ -203,20 +208,17 @@ def _frequency(deployments: int, days_with: int, days: int) -> Frequency:
     )
 
 
-def _stages(days: Iterable[DayFacts]) -> Stages | None:
-    staged = [day for day in days if day.staged]
-    changes = sum(day.staged for day in staged)
-    if not changes:
+def _stages(sums: DaySums) -> Stages | None:
+    if not sums.staged:
         return None
-    sums = [sum(day.stage_sums[place] for day in staged) for place in range(len(STAGES))]
-    means = {name: total / changes for name, total in zip(STAGES, sums, strict=True)}
-    return Stages(sum(day.staged_lead_sum for day in staged) / changes, means, changes)
+    means = {name: getattr(sums, name) / sums.staged for name in STAGES}
+    return Stages(sums.staged_lead_sum / sums.staged, means, sums.staged)
 
 
 def _recovery(days: Sequence[DayFacts]) -> Recovery:
     since = [int(day.open_since[0]) for day in days if len(day.open_since)]
     longest = max(0.0, timezone.now().timestamp() - min(since)) if since else None
-    return Recovery(dora.spread([day.recoveries for day in days]), sum(len(day.open_since) for day in days), longest)
+    return Recovery(spread_of("recoveries", days), sum(len(day.open_since) for day in days), longest)
 
 
 def _buckets(selection: Selection, calendar: Calendar, days: Sequence[DayFacts]) -> list[Bucket]:
@@ -232,14 +234,14 @@ def _buckets(selection: Selection, calendar: Calendar, days: Sequence[DayFacts])
     return buckets
 
 
-def _coverage(days: Sequence[DayFacts]) -> Coverage:
+def _coverage(sums: DaySums) -> Coverage:
     return Coverage(
-        expected=sum(day.expected for day in days),
-        without_known_commits=sum(day.without_known_commits for day in days),
-        baselines=sum(day.baselines for day in days),
-        changes_without_start=sum(day.changes_without_start for day in days),
-        clocks_ahead=sum(day.clocks_ahead for day in days),
-        bot_changes=sum(day.bot_changes for day in days),
+        expected=sums.expected,
+        without_known_commits=sums.without_known_commits,
+        baselines=sums.baselines,
+        changes_without_start=sums.changes_without_start,
+        clocks_ahead=sums.clocks_ahead,
+        bot_changes=sums.bot_changes,
     )
 
 

@@ -3,8 +3,9 @@
 import datetime
 import threading
 from collections import OrderedDict, defaultdict
-from collections.abc import Collection, Hashable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any, TypeVar
 
 from django.db.models import QuerySet
 
@@ -18,6 +19,7 @@ _OVERHEAD_BYTES = 1_500  # about what a day takes besides its columns
 
 # A rollup's digest says what is in it, so what was decoded under it stays right, whatever becomes of the row.
 Part = tuple[int, DayNumbers]
+_Made = TypeVar("_Made")
 
 
 class DecodedDays:
@@ -57,6 +59,15 @@ class DecodedDays:
 decoded = DecodedDays(_MOST_BYTES)
 
 
+def remembered(key: tuple[Hashable, ...], make: Callable[[], _Made]) -> _Made:
+    """Return what is made of days whose content the key names, made anew only where it is not kept."""
+    found: _Made | None = decoded.get(key)
+    if found is None:
+        found = make()
+        decoded.put(key, found)
+    return found
+
+
 class Replaced(Exception):
     """Rollups were deleted while they were read: others have taken their place, or nothing is left of a day."""
 
@@ -91,7 +102,7 @@ def _read_numbers(missing: Mapping[int, int]) -> dict[int, Part]:
     rows = DayRollup.objects.filter(pk__in=list(missing))
     found: dict[int, Part] = {}
     for pk, digest, sums, leads in rows.values_list("pk", "digest", "sums", "leads"):
-        numbers = unpack_numbers(bytes(sums), bytes(leads))
+        numbers = unpack_numbers(bytes(sums), bytes(leads), content=(digest, None))
         found[pk] = (digest, numbers)
         _keep(digest, Slice(), numbers)
     return found
@@ -100,7 +111,7 @@ def _read_numbers(missing: Mapping[int, int]) -> dict[int, Part]:
 def _read_slices(missing: Mapping[int, int], chosen: Slice) -> dict[int, Part]:
     found: dict[int, Part] = {}
     for pk, (digest, detail) in _details(missing).items():
-        numbers = chosen.numbers(detail)
+        numbers = replace(chosen.numbers(detail), content=(digest, _kind(chosen)))
         found[pk] = (digest, numbers)
         _keep(digest, chosen, numbers)
     return found
@@ -140,7 +151,7 @@ def _as_one(parts: list[Part], chosen: Slice) -> DayNumbers:
     key = (tuple(digest for digest, _ in parts), _kind(chosen))
     numbers: DayNumbers | None = decoded.get(key)
     if numbers is None:
-        numbers = add_up([part for _, part in parts])
+        numbers = add_up([part for _, part in parts], content=key)
         decoded.put(key, numbers, numbers.leads, numbers.recoveries, numbers.open_since)
     return numbers
 

@@ -15,7 +15,7 @@ STAGE_COLUMNS = (
 
 
 def facts_by_hand(selection: Selection, first: dt.date, last: dt.date) -> list[dict[str, Any]]:
-    """Return the fields of DayFacts for each day."""
+    """Return for each day what DayFacts should tell."""
     rows = [row for row in Deployment.objects.all() if _is_of(selection, row)]
     return [_day(selection, day, rows) for day in days_between(first, last)]
 
@@ -91,7 +91,7 @@ def _changes(selection: Selection, changes: list[Change], authors: set[str]) -> 
         "lead_sum": sum(leads),
         "staged": len(staged),
         "staged_lead_sum": sum(change.lead_time_seconds or 0 for change in staged),
-        "stage_sums": tuple(sum(getattr(change, name) for change in staged) for name in STAGE_COLUMNS),
+        **{name.removesuffix("_seconds"): sum(getattr(change, name) for change in staged) for name in STAGE_COLUMNS},
     }
 
 

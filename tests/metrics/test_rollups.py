@@ -32,7 +32,7 @@ def unaffordable(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def deployments(workspace: Workspace) -> dict[str, int]:
     """Return how many deployments each day has that has any."""
-    return {str(day.day): day.deployments for day in load(workspace).days if day.deployments}
+    return {str(day.day): day.sums.deployments for day in load(workspace).days if day.sums.deployments}
 
 
 def run(name: str, *arguments: str) -> str:
@@ -327,4 +327,4 @@ def test_another_workspace_is_left_alone(workspace: Workspace) -> None:
     rebuilding.rebuild()
     assert check(workspace)[1]["deployments"] == check(other)[1]["deployments"] == 1
     selection = read_selection(other, QueryDict(WINDOW))
-    assert facts.load(selection, NOON.date(), NOON.date()).days[0].deployments == 1
+    assert facts.load(selection, NOON.date(), NOON.date()).days[0].sums.deployments == 1
