@@ -4,7 +4,7 @@ import re
 
 from django.db.models import Q
 
-from deployments.models import Commit, GitRef, PullRequest, Release, Repository
+from deployments.models import Commit, Deployment, GitRef, PullRequest, Release, Repository, Track
 from deployments.names import normalise_sha
 from deployments.triggers import commit_of_release
 
@@ -35,6 +35,7 @@ def find_commit(repository: Repository, ref: str) -> str:
         or _of_ref(repository, ref)
         or _of_default_branch(repository, ref)
         or _of_release(repository, ref)
+        or _of_imported_tag(repository, ref)
         or _of_pull_request(repository, ref)
         or _of_short_sha(repository, ref)
     )
@@ -63,12 +64,25 @@ def _of_default_branch(repository: Repository, ref: str) -> str:
     return repository.default_branch_sha if names_it else ""
 
 
+def _tags(ref: str) -> list[str]:
+    """Return the names of the tags that a ref may stand for."""
+    return [name.removeprefix(_TAG) for name in _names(ref) if name.startswith(_TAG)]
+
+
 def _of_release(repository: Repository, ref: str) -> str:
-    tags = [name.removeprefix(_TAG) for name in _names(ref) if name.startswith(_TAG)]
-    for release in Release.objects.filter(repository=repository, tag_name__in=tags).order_by("-published_at"):
+    releases = Release.objects.filter(repository=repository, tag_name__in=_tags(ref))
+    for release in releases.order_by("-published_at"):
         if sha := commit_of_release(release):
             return sha
     return ""
+
+
+def _of_imported_tag(repository: Repository, ref: str) -> str:
+    """Return where a tag of an imported clone stands: each is a deployment, with the tag's name as its version."""
+    git = Deployment.Source.GIT
+    rows = Deployment.objects.filter(track__in=Track.objects.of_repository(repository), version__in=_tags(ref))
+    rows = rows.filter(Q(source=git) | Q(origins__source=git)).order_by("-deployed_at", "-id")
+    return rows.values_list("commit_sha", flat=True).first() or ""
 
 
 def _of_pull_request(repository: Repository, ref: str) -> str:

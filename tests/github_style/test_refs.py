@@ -1,13 +1,16 @@
 """What a ref stands for, from what webhooks and imports told."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from deployments.models import Deployment, Repository
-from tests.factories import make_deployment, make_track
+from deployments.models import Deployment, Repository, Workspace
+from tests.factories import make_deployment, make_key, make_track
 from tests.github.hooks import Github, Repo, at, iso, sha
 from tests.github_style.client import GithubClient, assert_error
+from tests.lineage.histories import History, git
+from tests.lineage.imports import import_git
 from tests.machines import Machine
 
 pytestmark = [pytest.mark.django_db, pytest.mark.once]
@@ -103,6 +106,46 @@ def test_a_release_tells_of_its_tag(api: GithubClient, github: Github, repo: Rep
     github.tell(("release", {"action": "published", "release": release, "repository": repo.json(at(1))}))
 
     assert api.create(ref="refs/tags/v3")["sha"] == sha("three")
+
+
+def test_an_import_tells_of_its_tags_and_its_default_branch(workspace: Workspace, tmp_path: Path) -> None:
+    history = History(tmp_path / "repo")
+    first = history.commit(at=1)
+    last = history.commit(first, at=3)
+    history.tag("v1.0", first, at=2)
+    history.tag("release/2", last, at=4)
+    path = history.write()
+    import_git(path)
+    one, two = (Deployment.objects.get(version=name).commit_sha for name in ("v1.0", "release/2"))
+    api = GithubClient(make_key(workspace), "acme/app")
+
+    assert [api.create(ref=ref)["sha"] for ref in ("v1.0", "tags/v1.0", "refs/tags/v1.0")] == [one] * 3
+    assert api.create(ref="release/2")["sha"] == two
+    assert_error(api.try_create(ref="refs/heads/v1.0"), 422, "No ref found for: refs/heads/v1.0")
+
+
+def test_an_imported_tag_that_moved_stands_where_the_last_import_found_it(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    history = History(tmp_path / "repo")
+    first = history.commit(at=1)
+    history.tag("nightly", first, at=2)
+    path = history.write()
+    import_git(path)
+    git(path, "tag", "-d", "nightly")
+    history.tag("nightly", history.commit(first, at=3), at=4)
+    import_git(history.write())
+    api = GithubClient(make_key(workspace), "acme/app")
+
+    newest = Deployment.objects.in_track_order().last()
+    assert newest is not None
+    assert api.create(ref="nightly")["sha"] == newest.commit_sha
+
+
+def test_the_version_of_a_report_is_no_tag(api: GithubClient, ci: Machine) -> None:
+    ci.deploy(repositoryFullName="acme/shop", version="v1.0")
+
+    assert_error(api.try_create(ref="v1.0"), 422, "No ref found for: v1.0")
 
 
 def test_a_pull_request_tells_of_its_branch(api: GithubClient, github: Github, repo: Repo) -> None:
