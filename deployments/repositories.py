@@ -198,7 +198,11 @@ def _move_deployments(track: Track, mine: Track) -> None:
     DeploymentOrigin.objects.filter(deployment__in=moved).update(application=mine.application_id)
     known = [find_same(mine, row.commit_sha, row.deployed_at, *row.sources) for row in moved]
     track.deployments.update(track=mine, application=mine.application_id)
-    tell_days_changed((row.environment_id, row.deployed_at) for row in moved)
+    tell_days_changed(
+        (row.environment_id, row.deployed_at, application)
+        for row in moved
+        for application in (row.application_id, mine.application_id)
+    )
     united = set[int]()
     for row, same in zip(moved, known, strict=True):
         if same is not None and same.pk not in united:

@@ -81,7 +81,7 @@ def settle(ids: Collection[int]) -> None:
             row.has_failed, row.repaired_at, row.repaired_by_id = now
             changed.append(row)
     update_rows(changed, _FIELDS)
-    tell_days_changed((row.environment_id, row.deployed_at) for row in changed)
+    tell_days_changed(row.place for row in changed)
     _settle_rework({*ids, *(one.repair for found in findings.values() for one in found if one.repair)})
 
 
@@ -121,4 +121,4 @@ def _settle_rework(ids: Collection[int]) -> None:
             row.is_rework = is_rework
             changed.append(row)
     update_rows(changed, ["is_rework"])
-    tell_days_changed((row.environment_id, row.deployed_at) for row in changed)
+    tell_days_changed(row.place for row in changed)

@@ -7,8 +7,12 @@ from contextvars import ContextVar
 
 from django.dispatch import Signal
 
-# Sent inside the transaction that changed what is known of deployments. `moments` maps the id of each environment
-# concerned to the moments (deployed_at, also those from before the change) whose days are not what they were.
+# A place where deployments happen: an environment's id, a moment (`deployed_at`), and an application's id; None for
+# any application.
+Place = tuple[int, datetime.datetime, int | None]
+
+# Sent inside the transaction that changed what is known of deployments, with `places` (a set of Place, also those
+# from before the change): the days of these moments are not what they were.
 days_changed = Signal()
 # Sent inside the transaction that recorded a deployment, or another status of one: with `deployment`, `status` (None
 # where none was added), and whether the deployment `is_new`.
@@ -23,13 +27,10 @@ repository_dispatched = Signal()
 _is_history: ContextVar[bool] = ContextVar("is_history", default=False)
 
 
-def tell_days_changed(places: Iterable[tuple[int, datetime.datetime]]) -> None:
-    """Tell that what happened in environments at moments has changed: pairs of an environment's id and a moment."""
-    moments: dict[int, set[datetime.datetime]] = {}
-    for environment_id, moment in places:
-        moments.setdefault(environment_id, set()).add(moment)
-    if moments:
-        days_changed.send(sender=None, moments=moments)
+def tell_days_changed(places: Iterable[Place]) -> None:
+    """Tell that what happened in environments at moments has changed."""
+    if told := set(places):
+        days_changed.send(sender=None, places=told)
 
 
 @contextmanager

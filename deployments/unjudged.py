@@ -70,11 +70,18 @@ def _read(deployment_ids: Collection[int]) -> _Changed | None:
             previous_at=Subquery(previous.values("deployed_at")[:1]),
         )
         found += rows.values_list(
-            "deployed_at", "id", "environment_id", "version", "commit_sha", "following_id", "previous_at"
+            "deployed_at",
+            "id",
+            "environment_id",
+            "version",
+            "commit_sha",
+            "following_id",
+            "previous_at",
+            "application_id",
         )
     if not found:
         return None
-    tell_days_changed((environment_id, deployed_at) for deployed_at, _, environment_id, *_ in found)
+    tell_days_changed((row[2], row[0], row[7]) for row in found)
     first, last = min(found), max(found)
     return _Changed(
         ids={row[1] for row in found} | {row[5] for row in found if row[5] is not None},

@@ -10,13 +10,12 @@ from django.db.models import Max, Min
 from deployments.models import Environment, Workspace
 from metrics import bases, stale
 from metrics.models import DayRollup, RollupBasis
-from metrics.packing import DayDetail, DayNumbers, DaySums, detail_of, everything, unpack_detail, unpack_numbers
+from metrics.packing import NOTHING, DayDetail, DayNumbers, DaySums, everything, unpack_detail, unpack_numbers
 from metrics.periods import days_between
 from metrics.raw_days import Place, read_days
 from metrics.rebuilding import Show
 
 _DAYS_AT_ONCE = 7
-_NOTHING = detail_of((), [np.empty(0, np.int64)] * 13)
 
 
 @dataclass
@@ -81,7 +80,7 @@ def _differing(basis: RollupBasis, names: dict[int, str], days: list[datetime.da
         for row in DayRollup.objects.filter(basis=basis, environment__in=names, day__in=days)
     }
     true = dict(read_days(list(names), days, bases.zone_of(basis), basis.bot_names))
-    differences = {place: "; ".join(_compare(told.get(place), true.get(place, _NOTHING))) for place in {*told, *true}}
+    differences = {place: "; ".join(_compare(told.get(place), true.get(place, NOTHING))) for place in {*told, *true}}
     return {place: text for place, text in differences.items() if text}
 
 

@@ -1,7 +1,7 @@
 """One day's facts as packed columns, and the sums over any part of them. Plain functions over NumPy arrays."""
 
 import struct
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
@@ -258,6 +258,59 @@ def detail_of(names: Iterable[str], columns: Sequence[Integers]) -> DayDetail:
         tuple(names), applications, authors, marks, failures,
         change_deployments, change_authors, change_marks, leads, tuple(stages),
     )  # fmt: skip
+
+
+NOTHING = detail_of((), [np.empty(0, np.int64)] * 13)
+
+
+def replace_applications(detail: DayDetail, applications: Collection[int], others: DayDetail) -> DayDetail:
+    """Return a day with what other rows say of some applications, as if all of it had been read at once."""
+    kept = ~np.isin(detail.applications, np.fromiter(applications, np.int64))
+    return _together(_part(detail, kept), others)
+
+
+def _part(detail: DayDetail, kept: Mask) -> DayDetail:
+    """Return the deployments of a day that the mask chooses, with their changes."""
+    changes = kept[detail.change_deployments]
+    staged = changes[_has(detail.change_marks, ChangeMark.STAGED)]
+    places = np.cumsum(kept) - 1
+    columns = [detail.applications[kept], detail.authors[kept], detail.marks[kept], detail.failures[kept]]
+    columns += [places[detail.change_deployments[changes]], detail.change_authors[changes]]
+    columns += [detail.change_marks[changes], detail.leads[changes]]
+    return detail_of(detail.names, columns + [stage[staged] for stage in detail.stages])
+
+
+def _together(one: DayDetail, other: DayDetail) -> DayDetail:
+    """Return two parts of a day as one, in the order of raw_days: by application, in which both of them are."""
+    names = sorted(_used_names(one) | _used_names(other))
+    place_of = {name: place for place, name in enumerate(names)}
+    columns = [np.concatenate(pair) for pair in zip(one.columns, other.columns, strict=True)]
+    applications, _, marks, failures, _, _, change_marks, leads, *stages = columns
+    authors = np.concatenate([_renumbered(part.authors, part.names, place_of) for part in (one, other)])
+    writers = np.concatenate([_renumbered(part.change_authors, part.names, place_of) for part in (one, other)])
+    deployments = np.argsort(applications, kind="stable")
+    new_places = np.argsort(deployments)
+    shipped_by = new_places[np.concatenate([one.change_deployments, other.change_deployments + len(one.marks)])]
+    changes = np.argsort(shipped_by, kind="stable")
+    is_staged = _has(change_marks, ChangeMark.STAGED)
+    staged = (np.cumsum(is_staged) - 1)[changes][is_staged[changes]]
+    return detail_of(names, [
+        applications[deployments], authors[deployments], marks[deployments], failures[deployments],
+        shipped_by[changes], writers[changes], change_marks[changes], leads[changes],
+        *(stage[staged] for stage in stages),
+    ])  # fmt: skip
+
+
+def _used_names(detail: DayDetail) -> set[str]:
+    used = np.union1d(detail.authors, detail.change_authors)
+    return {detail.names[place] for place in used.tolist()}
+
+
+def _renumbered(column: Integers, names: Sequence[str], place_of: Mapping[str, int]) -> Integers:
+    """Return a column of places among some names as places among others. Names that are not used have none."""
+    if not len(column):
+        return column
+    return np.array([place_of.get(name, -1) for name in names], np.int64)[column]
 
 
 def add_up(parts: Sequence[DayNumbers], content: Hashable = None) -> DayNumbers:

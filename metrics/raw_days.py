@@ -2,8 +2,9 @@
 
 import bisect
 import datetime
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -42,24 +43,34 @@ def runs(days: Iterable[datetime.date]) -> list[tuple[datetime.date, datetime.da
 
 
 def read_days(
-    environment_ids: Sequence[int], days: Sequence[datetime.date], zone: ZoneInfo, bot_names: Iterable[str]
+    environment_ids: Sequence[int],
+    days: Sequence[datetime.date],
+    zone: ZoneInfo,
+    bot_names: Iterable[str],
+    applications: Collection[int] | None = None,
 ) -> "RawDays":
-    """Return what happened in environments on days. Causes two queries, however many days and rows there are."""
+    """Return what happened in environments on days, of all applications or of some.
+
+    Causes two queries, however many days and rows there are.
+    """
     found = RawDays(zone, frozenset(bot_names))
     if environment_ids and days:
         found.days = sorted(set(days))
         found.starts = [start_of_day(day, zone) for day in found.days]
-        for row in sorted(_deployments(environment_ids, days, zone)):  # by id
+        wanted: dict[str, Any] = {"environment__in": environment_ids}
+        if applications is not None:
+            wanted["application__in"] = applications
+        for row in sorted(_deployments(wanted, days, zone), key=itemgetter(3, 0)):  # by application and id
             found.add_deployment(*row)
-        for row in _changes(environment_ids, days, zone):
+        for row in _changes(wanted, days, zone):
             found.add_change(row)
     return found
 
 
 def _deployments(
-    environment_ids: Sequence[int], days: Sequence[datetime.date], zone: ZoneInfo
+    wanted: Mapping[str, Any], days: Sequence[datetime.date], zone: ZoneInfo
 ) -> Iterable[tuple[Any, ...]]:
-    live = Deployment.objects.live().filter(environment__in=environment_ids)
+    live = Deployment.objects.live().filter(**wanted)
     # Each part has an index of its own; one condition with OR has none.
     parts = [
         kind.during(start_of_day(first, zone), start_of_day(last + _ONE_DAY, zone)).values_list(*_DEPLOYMENT_COLUMNS)
@@ -69,12 +80,10 @@ def _deployments(
     return parts[0].union(*parts[1:], all=True)
 
 
-def _changes(
-    environment_ids: Sequence[int], days: Sequence[datetime.date], zone: ZoneInfo
-) -> Iterable[tuple[Any, ...]]:
+def _changes(wanted: Mapping[str, Any], days: Sequence[datetime.date], zone: ZoneInfo) -> Iterable[tuple[Any, ...]]:
     author = Coalesce(NullIf("pull_request__author", Value("")), "commit__author")
     rows = Change.objects.filter(
-        deployment__environment__in=environment_ids,
+        **{f"deployment__{name}": value for name, value in wanted.items()},
         deployment__reached_environment=True,
         deployment__archived_at=None,
     ).annotate(by=author, by_bot=F("pull_request__author_is_bot"))

@@ -5,7 +5,7 @@ import hashlib
 import os
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from uuid import UUID
 
 from django.conf import settings
@@ -16,7 +16,15 @@ from deployments.models import Deployment, Environment, Workspace
 from metrics import bases, stale
 from metrics.bases import Bases
 from metrics.models import Author, DayRollup, RollupBasis, StaleHour
-from metrics.packing import DayDetail, everything, pack_detail, pack_numbers
+from metrics.packing import (
+    NOTHING,
+    DayDetail,
+    everything,
+    pack_detail,
+    pack_numbers,
+    replace_applications,
+    unpack_detail,
+)
 from metrics.periods import day_of, days_between, start_of_day
 from metrics.raw_days import Place, RawDays, read_days
 
@@ -116,17 +124,33 @@ def _build_marked(workspace: Workspace, held: Bases) -> bool:
     taken = _some_days(latest[:_HOURS_AT_ONCE], held)
     if not taken:
         return False
-    hours = {hour for _, hour in taken}
-    rows = marks.filter(hour__in=hours).values_list("id", "environment_id", "hour")
-    ids = [id_ for id_, environment_id, hour in rows if (environment_id, hour) in taken]
+    rows = marks.filter(hour__in={hour for _, hour in taken})
+    marked = [row for row in rows.values_list("id", "environment_id", "hour", "application_id") if row[1:3] in taken]
     for basis in held:
-        places = defaultdict[int, set[datetime.date]](set)
-        for environment_id, hour in taken:
-            places[environment_id] |= stale.days_of([hour], bases.zone_of(basis))
-        for environment_id, days in places.items():
+        unmended = defaultdict[int, list[datetime.date]](list)
+        for (environment_id, day), applications in _places(basis, marked).items():
+            if applications is None or not _mend(basis, (environment_id, day), applications):
+                unmended[environment_id].append(day)
+        for environment_id, days in unmended.items():
             _build(basis, [environment_id], sorted(days), trust=True)
-    stale.take_back(ids)
+    stale.take_back(row[0] for row in marked)
     return True
+
+
+def _places(
+    basis: RollupBasis, marked: Iterable[tuple[int, int, datetime.datetime, int | None]]
+) -> dict[Place, set[int] | None]:
+    """Return the days of marks, with the applications of which something has changed; None stands for all."""
+    zone = bases.zone_of(basis)
+    found: dict[Place, set[int] | None] = {}
+    for _, environment_id, hour, application_id in marked:
+        for day in stale.days_of([hour], zone):
+            applications = found.setdefault((environment_id, day), set())
+            if application_id is None:
+                found[environment_id, day] = None
+            elif applications is not None:
+                applications.add(application_id)
+    return found
 
 
 def _some_days(hours: Iterable[stale.Hour], held: Bases) -> set[stale.Hour]:
@@ -199,6 +223,32 @@ def _build(basis: RollupBasis, environment_ids: list[int], days: list[datetime.d
     if gone:
         DayRollup.objects.filter(pk__in=gone).delete()
     _remember_authors(basis, found)
+
+
+def _mend(basis: RollupBasis, place: Place, applications: Collection[int]) -> bool:
+    """Store what happened of some applications on a day, as their rows say now, and leave the rest of it as it is.
+
+    So one more deployment costs as much on a busy day as on a quiet one. Tell whether there was a rollup to mend.
+    """
+    environment_id, day = place
+    row = DayRollup.objects.filter(basis=basis, environment=environment_id, day=day).first()
+    try:
+        detail = None if row is None else unpack_detail(bytes(row.detail))
+    except ValueError:
+        detail = None
+    if row is None or detail is None:
+        return False
+    found = read_days([environment_id], [day], bases.zone_of(basis), basis.bot_names, applications)
+    mended = replace_applications(detail, applications, dict(found).get(place, NOTHING))
+    if not len(mended.marks):
+        row.delete()
+        return True
+    rollup = rollup_of(basis, place, mended)
+    if rollup.digest != row.digest:
+        rollup.pk = row.pk
+        rollup.save(force_update=True, update_fields=["digest", "sums", "leads", "detail"])
+    _remember_authors(basis, found)
+    return True
 
 
 def rollup_of(basis: RollupBasis, place: Place, detail: DayDetail, *, salt: bytes = b"") -> DayRollup:

@@ -1,14 +1,13 @@
 """What the read side does when the write side tells of something."""
 
-import datetime
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from typing import Any
 
 from django.db import transaction
 from django.db.models.signals import post_save, pre_delete
 
 from deployments.models import Deployment, Workspace
-from deployments.signals import days_changed
+from deployments.signals import Place, days_changed
 from metrics import stale
 from metrics.tasks import ring_bell
 
@@ -20,13 +19,13 @@ def connect() -> None:
     post_save.connect(_build_anew, sender=Workspace, dispatch_uid="rollups")
 
 
-def _mark_days(moments: Mapping[int, Collection[datetime.datetime]], **_: Any) -> None:
-    stale.mark(moments, ring_bell)
+def _mark_days(places: Collection[Place], **_: Any) -> None:
+    stale.mark(places, ring_bell)
 
 
 def _mark_deleted(instance: Deployment, **_: Any) -> None:
     """Mark the day of a deployment that is deleted with what it belongs to."""
-    stale.mark({instance.environment_id: [instance.deployed_at]}, ring_bell)
+    stale.mark([instance.place], ring_bell)
 
 
 def _build_anew(instance: Workspace, **_: Any) -> None:

@@ -1,17 +1,21 @@
 """Marks of what has changed since rollups were built: made in the transaction of the change, read by everybody."""
 
 import datetime
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable
 from zoneinfo import ZoneInfo
 
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef
 
 from deployments.models import Environment
+from deployments.signals import Place
 from metrics.models import StaleHour
 from metrics.periods import day_of, start_of_day
 
 Hour = tuple[int, datetime.datetime]  # an environment's id, and the hour of UTC
+Mark = tuple[int, datetime.datetime, int | None]  # the same of one application; None for all
+# Where one transaction changes more than so much, it marks hours as a whole: whoever builds them reads them once.
+_MOST_OF_APPLICATIONS = 200
 _ONE_HOUR = datetime.timedelta(hours=1)
 _ONE_DAY = datetime.timedelta(days=1)
 # A range of days lies within so much of the same range in any other time zone.
@@ -25,32 +29,41 @@ class _Waking:
     is found among it has been marked, and nothing has taken that back.
     """
 
-    def __init__(self, hours: set[Hour], wake: Callable[[], None]) -> None:
-        self.hours = hours
+    def __init__(self, marks: set[Mark], wake: Callable[[], None]) -> None:
+        self.marks = marks
         self.wake = wake
 
     def __call__(self) -> None:
         self.wake()
 
 
-def mark(moments: Mapping[int, Collection[datetime.datetime]], wake: Callable[[], None]) -> None:
-    """Mark the hours of these moments, by environment, as changed; `wake` is called after the commit.
+def mark(places: Collection[Place], wake: Callable[[], None]) -> None:
+    """Mark what has changed; `wake` is called after the commit.
 
     Costs one INSERT, and none where the transaction has marked the same before.
     """
-    hours = {
-        (environment_id, moment.astimezone(datetime.UTC).replace(minute=0, second=0, microsecond=0))
-        for environment_id, of_environment in moments.items()
-        for moment in of_environment
-    }
+    marks = _marks(places)
     for waking in _of_this_transaction():
-        hours -= waking.hours
-    if hours:
+        marks = {mark for mark in marks if mark not in waking.marks and (*mark[:2], None) not in waking.marks}
+    if marks:
         StaleHour.objects.bulk_create(
-            [StaleHour(environment_id=environment_id, hour=hour) for environment_id, hour in sorted(hours)],
+            [
+                StaleHour(environment_id=environment_id, hour=hour, application_id=application_id)
+                for environment_id, hour, application_id in marks
+            ],
             batch_size=5_000,
         )
-        transaction.on_commit(_Waking(hours, wake))
+        transaction.on_commit(_Waking(marks, wake))
+
+
+def _marks(places: Collection[Place]) -> set[Mark]:
+    marks: set[Mark] = {
+        (environment_id, moment.astimezone(datetime.UTC).replace(minute=0, second=0, microsecond=0), application_id)
+        for environment_id, moment, application_id in places
+    }
+    if len(marks) <= _MOST_OF_APPLICATIONS:
+        return marks
+    return {(environment_id, hour, None) for environment_id, hour, _ in marks}
 
 
 def _of_this_transaction() -> list[_Waking]:
@@ -61,7 +74,7 @@ def take_back(ids: Iterable[int]) -> None:
     """Delete marks whose days have been recomputed."""
     StaleHour.objects.filter(pk__in=list(ids)).delete()
     for waking in _of_this_transaction():
-        waking.hours = set()
+        waking.marks = set()
 
 
 def forget_orphans() -> None:

@@ -163,5 +163,5 @@ def _tell(repositories: list[PlannedRepository]) -> None:
         is_first = np.diff(ordered // DAY, prepend=-1) > 0
         edges = ordered[is_first | np.append(is_first[1:], True)]
         tell_days_changed(
-            (environment_id, datetime.datetime.fromtimestamp(moment, datetime.UTC)) for moment in edges.tolist()
+            (environment_id, datetime.datetime.fromtimestamp(moment, datetime.UTC), None) for moment in edges.tolist()
         )

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from deployments.models.catalog import Application, Environment, Track
 from deployments.models.workspaces import Workspace
-from deployments.signals import tell_days_changed
+from deployments.signals import Place, tell_days_changed
 
 
 class DeploymentState(models.TextChoices):
@@ -170,7 +170,7 @@ class Deployment(models.Model):
     history_asked_for = models.CharField(max_length=64, blank=True, default="", editable=False)
 
     objects = DeploymentQuerySet.as_manager()
-    _was_at: tuple[int, datetime.datetime] | None = None
+    _was_at: Place | None = None
 
     class Meta:
         constraints = [
@@ -223,12 +223,11 @@ class Deployment(models.Model):
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         super().save(*args, **kwargs)
-        now = (self.environment_id, self.deployed_at)
-        tell_days_changed({self._was_at or now, now})
-        self._was_at = now
+        tell_days_changed({self._was_at or self.place, self.place})
+        self._was_at = self.place
 
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
-        tell_days_changed([self._was_at or (self.environment_id, self.deployed_at)])
+        tell_days_changed([self._was_at or self.place])
         return super().delete(*args, **kwargs)
 
     @classmethod
@@ -236,9 +235,14 @@ class Deployment(models.Model):
         """Remember where and when it was, to tell of that day too when it is saved elsewhere."""
         deployment = super().from_db(*args, **kwargs)
         known = deployment.__dict__
-        if "environment_id" in known and "deployed_at" in known:
-            deployment._was_at = (deployment.environment_id, deployment.deployed_at)
+        if {"environment_id", "deployed_at", "application_id"} <= known.keys():
+            deployment._was_at = deployment.place
         return deployment
+
+    @property
+    def place(self) -> Place:
+        """Where and when it is: what is told where it changes."""
+        return self.environment_id, self.deployed_at, self.application_id
 
     def previous(self) -> "Deployment | None":
         """Return what ran on the track before it. Causes a query."""

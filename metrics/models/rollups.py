@@ -65,6 +65,8 @@ class DayRollup(models.Model):
 class StaleHour(models.Model):
     """Says that what happened in an environment within an hour (of UTC) is not what its rollups say.
 
+    Where it names an application, only what happened of that one.
+
     Rows are only ever added, in the transaction that changed something, and deleted by whoever recomputed the days of
     that hour after it had read them. So writers never wait for one another, a day that changes again while it is
     recomputed stays stale, and which day of which time zone an hour belongs to is decided when it is recomputed.
@@ -75,6 +77,8 @@ class StaleHour(models.Model):
         Environment, on_delete=models.CASCADE, related_name="+", db_constraint=False, db_index=False
     )
     hour = models.DateTimeField()
+    # Plain: deployments outlive a mark, and marks an application.
+    application_id = models.BigIntegerField(null=True)
 
     class Meta:
         indexes = [models.Index(fields=["environment", "hour"], name="stale_hour")]

@@ -207,8 +207,8 @@ def told_days() -> Iterator[set[int]]:
     """The environments of which it was told that days have changed."""
     told: set[int] = set()
 
-    def listen(moments: Any, **_: Any) -> None:
-        told.update(moments)
+    def listen(places: Any, **_: Any) -> None:
+        told.update(environment for environment, _, _ in places)
 
     days_changed.connect(listen)
     yield told

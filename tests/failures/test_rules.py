@@ -492,12 +492,12 @@ def test_an_archived_deployment_repairs_nothing_until_it_is_restored(shop: Shop)
 
 
 def test_days_are_told_of_whose_failures_changed(shop: Shop) -> None:
-    from deployments.signals import days_changed
+    from deployments.signals import Place, days_changed
 
     told: set[dt.datetime] = set()
 
-    def hear(moments: dict[int, set[dt.datetime]], **_: object) -> None:
-        told.update(*moments.values())
+    def hear(places: set[Place], **_: object) -> None:
+        told.update(moment for _, moment, _ in places)
 
     shop.line(1, 2, 3)
     for hour, commit in enumerate([1, 2, 3]):

@@ -85,7 +85,7 @@ class RandomHistory:
         change = factories.make_change(deployment, lead, **fields)
         change.commit.author = chance.choice(PEOPLE)
         change.commit.save()
-        tell_days_changed([(deployment.environment_id, deployment.deployed_at)])
+        tell_days_changed([deployment.place])
 
     def happen(self) -> None:
         """Let one thing happen to what there is."""
@@ -119,7 +119,7 @@ class RandomHistory:
 
     def _lose(self, row: Deployment) -> None:
         Change.objects.filter(deployment=row).delete()
-        tell_days_changed([(row.environment_id, row.deployed_at)])
+        tell_days_changed([row.place])
 
     def _gain(self, row: Deployment) -> None:
         self.ship(row)

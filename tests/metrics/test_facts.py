@@ -2,9 +2,11 @@
 
 import contextlib
 import datetime as dt
+import io
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.http import QueryDict
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -76,6 +78,7 @@ def test_days_are_what_their_rows_say_whatever_happens_and_whatever_is_asked(
         if data.draw(st.booleans()):
             rebuilding.rebuild()
             assert not StaleHour.objects.exists()
+            call_command("check_rollups", stdout=io.StringIO())  # raises where a column differs
         query = data.draw(st.sampled_from(FILTERS))
         with contextlib.suppress(InvalidSelection):  # nobody of that name has done anything yet
             check(workspace, f"{window}&{query}")

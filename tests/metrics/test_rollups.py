@@ -70,10 +70,30 @@ def test_a_mark_that_a_savepoint_took_back_is_made_again() -> None:
 def test_a_transaction_marks_an_hour_once(django_assert_num_queries: Any) -> None:
     track = factories.make_track(factories.make_workspace())
     with transaction.atomic():
-        tell_days_changed([(track.environment_id, NOON)])
+        tell_days_changed([(track.environment_id, NOON, track.application_id)])
         with django_assert_num_queries(0):
-            tell_days_changed([(track.environment_id, NOON + dt.timedelta(minutes=59))])
+            tell_days_changed([(track.environment_id, NOON + dt.timedelta(minutes=59), track.application_id)])
     assert StaleHour.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_more_deployment_reads_no_other_application_of_the_day(workspace: Workspace) -> None:
+    busy, other = (factories.make_track(workspace, app=name) for name in ("busy", "other"))
+    factories.make_deployment(busy, NOON)
+    lost = factories.make_deployment(busy, NOON)
+    factories.make_deployment(other, NOON, author="Ada")
+    rebuilding.rebuild()
+    Deployment.objects.filter(pk=lost.pk).update(has_failed=True)  # nobody is told of it
+    shipped = factories.make_deployment(other, NOON, author="Bo")
+    factories.make_change(shipped, dt.timedelta(hours=2))
+    rebuilding.rebuild()
+    sums = load(workspace).days[1].sums
+    assert (sums.deployments, sums.failed) == (4, 0)
+
+    tell_days_changed([(busy.environment_id, NOON, None)])
+    rebuilding.rebuild()
+    assert load(workspace).days[1].sums.failed == 1
+    assert "are what their rows say" in run("check_rollups")
 
 
 @pytest.mark.django_db(transaction=True)
@@ -309,7 +329,7 @@ def test_a_change_that_nobody_told_of_is_named(workspace: Workspace) -> None:
     with pytest.raises(CommandError):
         call_command("check_rollups", stdout=out)
     assert "2026-03-02 in production: failed 0, by the rows 1; open since differ" in out.getvalue()
-    tell_days_changed([(track.environment_id, NOON)])
+    tell_days_changed([(track.environment_id, NOON, track.application_id)])
     assert "1 days have changed" in run("check_rollups")
     rebuilding.rebuild()
     assert "are what their rows say" in run("check_rollups")
