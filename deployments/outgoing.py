@@ -231,9 +231,10 @@ def _connect(target: _Target, addresses: list[str], deadline: _Deadline) -> http
 
 def _first_that_answers(target: _Target, addresses: list[str], deadline: _Deadline) -> socket.socket:
     failure: OSError = OSError("there is no address")
-    for address in addresses:
+    for number, address in enumerate(addresses):
+        patience = deadline.left / (len(addresses) - number)  # so that one that says nothing leaves time for the next
         try:
-            connected = socket.create_connection((address, target.port), timeout=deadline.left)
+            connected = socket.create_connection((address, target.port), timeout=patience)
         except OSError as error:
             failure = error
         else:

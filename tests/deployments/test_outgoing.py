@@ -3,6 +3,7 @@
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +120,25 @@ def test_where_one_address_takes_no_connection_the_next_is_tried(
 ) -> None:
     names[NAME] = ["127.0.0.9", "127.0.0.1"]
     assert post(f"http://{NAME}:{receiver.port}/", b"", {}, LONG).status == 200
+
+
+@contextmanager
+def ignoring(address: str, port: int) -> Iterator[None]:
+    """Have an address take no notice of who connects, as one behind a silent firewall does."""
+    with socket.create_server((address, port), backlog=0), ExitStack() as waiting:
+        for _ in range(4):
+            one = waiting.enter_context(socket.socket())
+            one.setblocking(False)
+            one.connect_ex((address, port))
+        yield
+
+
+def test_where_one_address_says_nothing_there_is_time_left_for_the_next(
+    receiver: Receiver, names: dict[str, list[str]]
+) -> None:
+    names[NAME] = ["127.0.0.9", "127.0.0.1"]
+    with ignoring("127.0.0.9", receiver.port):
+        assert post(f"http://{NAME}:{receiver.port}/", b"", {}, 2.0).status == 200
 
 
 def test_a_redirect_is_an_answer_and_is_not_followed(receiver: Receiver) -> None:
