@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from deployments.bulk import insert_rows
 from deployments.lineage import generation_of, order_parents_first
@@ -364,12 +364,18 @@ def _mark_pull_requests(repository: Repository, reports: Iterable[CommitReport])
     numbers: dict[str, int | None] = {report.sha: pull_request_number(report.message) for report in reports}
     for chunk in _chunks(numbers):
         named = {number for sha in chunk if (number := numbers[sha]) is not None}
-        known.filter(
-            Q(merge_commit_sha__in=chunk)
-            | Q(head_sha__in=chunk)
-            | Q(number__in=named)
-            | Q(pk__in=PullRequestCommit.objects.filter(repository=repository, sha__in=chunk).values("pull_request"))
-        ).update(changes_pending=True)
+        # Each part has an index of its own; one condition with OR reads all of the repository.
+        concerned = (
+            known.filter(head_sha__in=chunk)
+            .values_list("pk")
+            .union(
+                known.filter(merge_commit_sha__in=chunk).exclude(merge_commit_sha="").values_list("pk"),
+                known.filter(number__in=named).values_list("pk"),
+                PullRequestCommit.objects.filter(repository=repository, sha__in=chunk).values_list("pull_request"),
+            )
+        )
+        if ids := [pk for (pk,) in concerned]:
+            known.filter(pk__in=ids).update(changes_pending=True)
 
 
 def _compare_again(repository: Repository, missing: set[str]) -> None:

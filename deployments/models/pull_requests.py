@@ -60,8 +60,9 @@ class PullRequest(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["repository", "number"], name="one_pull_request_of_a_number")]
         indexes = [
-            # A push of its branch; a push of what it was merged as.
+            # A push of its branch; what it ends in; a push of what it was merged as.
             models.Index(fields=["repository", "head_ref"], name="pull_request_branch"),
+            models.Index(fields=["repository", "head_sha"], name="pull_request_head"),
             models.Index(
                 fields=["repository", "merge_commit_sha"],
                 condition=~Q(merge_commit_sha=""),
