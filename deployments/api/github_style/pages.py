@@ -10,12 +10,13 @@ from deployments.api.github_style.addresses import absolute
 
 _PER_PAGE, _MOST_PER_PAGE = 30, 100
 _LAST_THINKABLE_PAGE = 10**9
+_MOST_DIGITS = 18  # beyond those a number is above every limit here
 
 
 def _number(request: Request, name: str, default: int, most: int) -> int:
     """Return a parameter, or the default where it is no number of anything."""
     text = request.query_params.get(name, "")
-    number = int(text) if re.fullmatch("[0-9]{1,18}", text, re.ASCII) else default
+    number = int(text[:_MOST_DIGITS]) if re.fullmatch("[0-9]+", text, re.ASCII) else default
     return min(number or default, most)
 
 
