@@ -52,13 +52,31 @@ def resolve(takebacks: Sequence[Takeback]) -> dict[int, list[TakenBack]]:
     for repository in sorted({takeback.repository for takeback in takebacks}):
         of_repository = [takeback for takeback in takebacks if takeback.repository == repository]
         targets = _Targets(repository, of_repository)
-        standing = [one for one in _standing(of_repository, targets) if targets.depth(one.said) % 2]
+        said_once = _without_echoes(of_repository, targets)
+        standing = [one for one in _standing(said_once, targets) if targets.depth(one.said) % 2]
         shippers = _Shippers(repository, standing, targets)
         for takeback in standing:
             shipped_by = shippers.of(takeback)
             if shipped_by is not None and shipped_by.id != takeback.deployment.id:
                 found.setdefault(takeback.deployment.id, []).append(TakenBack(takeback.words, shipped_by))
     return found
+
+
+def _without_echoes(takebacks: Sequence[Takeback], targets: "_Targets") -> list[Takeback]:
+    """Leave out commits of a pull request that take back what it says itself by its number.
+
+    The number leads on to what that pull request took back in its turn, where a commit may lead no further.
+    """
+    numbered: dict[tuple[int, str], Takeback] = {}
+    for takeback in takebacks:
+        if takeback.said.numbers:
+            numbered.update(((takeback.deployment.id, sha), takeback) for sha in takeback.shas)
+
+    def is_echo(takeback: Takeback) -> bool:
+        whole = [numbered.get((takeback.deployment.id, sha)) for sha in takeback.shas]
+        return any(one is not None and targets.of(takeback) <= targets.of(one) for one in whole)
+
+    return [takeback for takeback in takebacks if takeback.said.numbers or not is_echo(takeback)]
 
 
 def _standing(takebacks: Iterable[Takeback], targets: "_Targets") -> list[Takeback]:

@@ -5,6 +5,7 @@ import datetime as dt
 import pytest
 
 from deployments.models import Deployment, FailureFinding, Incident, PullRequest
+from deployments.processing import finish_pending_work
 from deployments.verdicts import overrule, withdraw_overruling
 from tests import factories
 from tests.failures.stories import START, Shop, at, sha
@@ -346,24 +347,57 @@ def test_a_rule_that_is_switched_off_finds_nothing(shop: Shop, rule: str) -> Non
     assert {reason for _, reason, _ in shop.found()} == {*reasons.values()} - {reasons[rule]}
 
 
+def open_pull_requests(shop: Shop, *told: tuple[int, str, int | None]) -> None:
+    """Tell of merged pull requests: their numbers, what they were merged as, and the numbers that they revert."""
+    for number, merge, reverts in told:
+        PullRequest.objects.create(
+            repository=shop.catalog.repository("acme/shop"), number=number, title=f"No {number}",
+            merge_commit_sha=sha(merge), opened_at=START, merged_at=START, facts_at=START, reverts_number=reverts,
+            changes_pending=True,
+        )  # fmt: skip
+
+
 def test_a_revert_pull_request_blames_what_shipped_the_other(shop: Shop) -> None:
     shop.commit(1)
     shop.commit("merged", 1, message="Whatever GitHub wrote")
     shop.commit("reverted", "merged", message="Take it out")
-    repository = shop.catalog.repository("acme/shop")
-    for number, merge, reverts in [(7, "merged", None), (8, "reverted", 7)]:
-        PullRequest.objects.create(
-            repository=repository, number=number, title=f"No {number}", merge_commit_sha=sha(merge),
-            opened_at=START, merged_at=START, facts_at=START, reverts_number=reverts, changes_pending=True,
-        )  # fmt: skip
+    open_pull_requests(shop, (7, "merged", None), (8, "reverted", 7))
     for hour, commit in enumerate([1, "merged", "reverted"]):
         shop.deploy(hour, commit)
     shop.work()
-    from deployments.processing import finish_pending_work
-
     finish_pending_work()
 
     assert shop.found() == {(1, "revert", 2)}
+
+
+@pytest.mark.parametrize(
+    "message", ['Revert "Take it out" (#9)', "Put it back\n\nThis reverts commit SHA.", "Put it back"]
+)
+def test_a_revert_of_a_revert_of_another_title_blames_nobody(shop: Shop, message: str) -> None:
+    shop.commit(1)
+    shop.commit("merged", 1, message="Add carts (#7)")
+    shop.commit("reverted", "merged", message="Take it out")
+    shop.commit("again", "reverted", message=message.replace("SHA", sha("reverted")))
+    open_pull_requests(shop, (7, "merged", None), (8, "reverted", 7), (9, "again", 8))
+    for hour, commit in enumerate([1, "merged", "reverted", "again"]):
+        shop.deploy(hour, commit)
+    shop.work()
+    finish_pending_work()
+
+    assert shop.found() == {(1, "revert", 2)}
+
+
+def test_a_commit_of_a_revert_pull_request_may_take_back_something_else_besides(shop: Shop) -> None:
+    shop.line(1, 2)
+    shop.commit("merged", 2, message="Add carts (#7)")
+    shop.commit("reverted", "merged", message=f"Take both out\n\nThis reverts commit {sha(2)}.")
+    open_pull_requests(shop, (7, "merged", None), (8, "reverted", 7))
+    for hour, commit in enumerate([1, 2, "merged", "reverted"]):
+        shop.deploy(hour, commit)
+    shop.work()
+    finish_pending_work()
+
+    assert shop.found() == {(1, "revert", 3), (2, "revert", 3)}
 
 
 def make_incident(shop: Shop, hour: float, resolved: float | None = None, **fields: object) -> Incident:
