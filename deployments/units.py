@@ -1,6 +1,7 @@
 """How times, rates and shares are written for people. Plain functions over plain data."""
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
+_UNITS = {1: "day", 7: "week", 30.44: "month"}
 
 
 def duration(seconds: float | None) -> str:
@@ -25,15 +26,23 @@ def signed_duration(seconds: float) -> str:
     return f"{'+' if seconds > 0 else '−'}{duration(abs(seconds))}"
 
 
-def frequency(per_day: float | None) -> str:
-    """Return a rate in the unit in which it is easy to read."""
+def frequency(per_day: float | None, like: float | None = None) -> str:
+    """Return a rate in the unit in which it is easy to read.
+
+    What stands beside another rate, `like`, has the unit of that, unless it would read as none there.
+    """
     if per_day is None:
         return "–"
-    if per_day >= 1:
-        return f"{per_day:.1f} a day" if per_day < 100 else f"{per_day:,.0f} a day"
-    if per_day * 7 >= 1:
-        return f"{per_day * 7:.1f} a week"
-    return f"{per_day * 30.44:.1f} a month"
+    days = _days_of(per_day if like is None else like)
+    if per_day * days < 0.05:
+        days = _days_of(per_day)
+    number = per_day * days
+    return f"{number:.1f} a {_UNITS[days]}" if number < 100 else f"{number:,.0f} a {_UNITS[days]}"
+
+
+def _days_of(per_day: float) -> float:
+    """Return of how many days the unit is in which a rate is easy to read."""
+    return next((days for days in _UNITS if per_day * days >= 1), 30.44)
 
 
 def percent(share: float | None) -> str:

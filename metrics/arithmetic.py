@@ -31,13 +31,15 @@ def _frequency_sentences(report: DoraReport) -> list[str]:
     found = report.now.frequency
     if found.per_day is None or found.range is None:
         return [report.no_data[Metric.DEPLOYMENT_FREQUENCY]]
-    left_out = report.selection.period.days - found.days
+    left_out, free = report.selection.period.days - found.days, report.calendar.free_weekdays
     days = f"{found.days} days"
     if left_out:
         days += f" ({left_out} of {report.selection.period.days} left out)"
     return [
         f"{found.deployments:,} deployments ÷ {days} = {found.per_day:.3g} a day: {frequency(found.per_day)}.",
-        f"95 % range, were they independent: {frequency(found.range[0])} to {frequency(found.range[1])}.",
+        f"95 % range, were they independent: {frequency(found.range[0], found.per_day)}"
+        f" to {frequency(found.range[1], found.per_day)}.",
+        *([f"{' and '.join(free)} left out: no working days."] if left_out and free else []),
         *(f"{first:%-d %b} to {last:%-d %b %Y} left out: {reason}." for first, last, reason in _left_out(report)),
     ]
 

@@ -160,7 +160,7 @@ def suggest_less(metric: Metric, past: Measures) -> Suggestion:
     value = past.value(metric)
     if value is None or _sample(metric, past) < _FEWEST:
         return Suggestion(None, f"Your last {WEEKS} weeks have too little data to suggest a value.")
-    was = f"Your last {WEEKS} weeks together: {written(metric, value)} ({sample_in_words(past, metric)})"
+    was = f"Your last {WEEKS} weeks together: {written(metric, value)} ({sample_in_words(past, metric, 7 * WEEKS)})"
     if not value:
         return Suggestion(None, f"{was}. There is nothing to better.")
     less = rounded(metric, value * (1 - _LESS))

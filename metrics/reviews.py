@@ -196,19 +196,19 @@ def _within(days: Sequence[DayFacts], period: Period) -> list[DayFacts]:
 
 
 def _figure(report: DoraReport, metric: Metric, spans: Sequence[Span], trend: Sequence[Measures]) -> Figure:
-    comparison = compare(metric, report.now, trend[-2])
+    now, comparison = report.now.value(metric), compare(metric, report.now, trend[-2])
     values = [measures.value(metric) for measures in trend]
     columns = [
-        svg.Column(span.short_name, "no data" if value is None else written(metric, value), value)
+        svg.Column(span.short_name, "no data" if value is None else written(metric, value, now), value)
         for span, value in zip(spans, values, strict=True)
     ]
     return Figure(
         title=metric.label,
-        value=written(metric, report.now.value(metric)),
+        value=written(metric, now),
         no_data=report.no_data[metric],
-        sample=sample_in_words(report.now, metric),
+        sample=sample_in_words(report.now, metric, report.selection.period.days),
         range=range_in_words(report.now, metric),
-        before=written(metric, trend[-2].value(metric)),
+        before=written(metric, trend[-2].value(metric), now),
         change=change_in_words(metric, comparison),
         tone=tone(comparison),
         level=report.levels.get(metric),

@@ -5,7 +5,6 @@ from metrics.models import Metric
 from metrics.reports import Comparison, Measures
 
 _WRITTEN = {
-    Metric.DEPLOYMENT_FREQUENCY: frequency,
     Metric.CHANGE_LEAD_TIME: duration,
     Metric.RECOVERY_TIME: duration,
     Metric.CHANGE_FAIL_RATE: percent,
@@ -14,16 +13,20 @@ _WRITTEN = {
 _RATES = {Metric.CHANGE_FAIL_RATE, Metric.REWORK_RATE}
 
 
-def written(metric: Metric, value: float | None) -> str:
-    """Return a figure of a metric in its unit."""
+def written(metric: Metric, value: float | None, like: float | None = None) -> str:
+    """Return a figure of a metric in its unit; a frequency in that of another one beside it, `like`."""
+    if metric == Metric.DEPLOYMENT_FREQUENCY:
+        return frequency(value, like)
     return _WRITTEN[metric](value)
 
 
-def sample_in_words(measures: Measures, metric: Metric) -> str:
-    """Return what a figure is of: `9 of 64 deployments`, `412 changes`."""
+def sample_in_words(measures: Measures, metric: Metric, days: int) -> str:
+    """Return what a figure is of: `9 of 64 deployments`, `412 changes`. The period has so many `days` in all."""
     if metric is Metric.DEPLOYMENT_FREQUENCY:
         found = measures.frequency
-        return f"{_many(found.deployments, 'deployment')} on {found.days_with_deployments} of {found.days} days"
+        # What was deployed on days that do not count was deployed all the same.
+        counted = "" if found.days == days else f", of which {found.days} count"
+        return f"{_many(found.deployments, 'deployment')} on {found.days_with_deployments} of {days} days{counted}"
     if metric is Metric.CHANGE_LEAD_TIME:
         lead = measures.lead_time
         return (
@@ -56,7 +59,8 @@ def range_in_words(measures: Measures, metric: Metric) -> str:
     low, high = found
     if metric in _RATES:
         return f"95 % range {low * 100:.0f}–{high * 100:.0f} %"
-    return f"95 % range {written(metric, low)} – {written(metric, high)}"
+    value = measures.value(metric)
+    return f"95 % range {written(metric, low, value)} – {written(metric, high, value)}"
 
 
 def change_in_words(metric: Metric, comparison: Comparison) -> str:
@@ -64,10 +68,8 @@ def change_in_words(metric: Metric, comparison: Comparison) -> str:
     if comparison.change is None:
         return "no comparison"
     if metric in _RATES:
-        points = comparison.change * 100
-        changed = (
-            f"{abs(points):.0f} points {'more' if points > 0 else 'less'}" if abs(points) >= 0.5 else "unchanged"
-        )
+        points = round(abs(comparison.change) * 100)
+        changed = f"{_many(points, 'point')} {'more' if comparison.change > 0 else 'less'}" if points else "unchanged"
     else:
         share = comparison.change * 100
         changed = f"{abs(share):.0f} % {'more' if share > 0 else 'less'}" if abs(share) >= 0.5 else "unchanged"

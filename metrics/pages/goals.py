@@ -24,6 +24,7 @@ from metrics.goals import (
     units_of,
 )
 from metrics.models import Goal, Metric
+from metrics.reports import DoraReport
 from metrics.wording import range_in_words, sample_in_words, written
 
 _KINDS: dict[str, type[Environment] | type[Application] | type[Team]] = {
@@ -97,20 +98,20 @@ def goal_list(request: HttpRequest) -> HttpResponse:
 def _rows(workspace: Workspace, goals: list[Goal]) -> list[Row]:
     """Return the rows in the order of the metrics. Goals of the same place share one report."""
     places = {place_of(goal) for goal in goals}
-    measured = {place: this_month(workspace, place).now for place in places}
+    reports = {place: this_month(workspace, place) for place in places}
     order = list(Metric.values)
-    rows = [_row(goal, standing(goal, measured[place_of(goal)])) for goal in goals]
+    rows = [_row(goal, reports[place_of(goal)]) for goal in goals]
     return sorted(rows, key=lambda row: (order.index(row.goal.metric), str(row.place).casefold(), row.goal.pk))
 
 
-def _row(goal: Goal, stands: Standing) -> Row:
-    metric = Metric(goal.metric)
+def _row(goal: Goal, report: DoraReport) -> Row:
+    metric, stands, days = Metric(goal.metric), standing(goal, report.now), report.selection.period.days
     return Row(
         goal=goal,
         place=place_of(goal),
         target=written(metric, goal.target),
         value=written(metric, stands.value),
-        sample=sample_in_words(stands.measures, metric) if stands.value is not None else "",
+        sample=sample_in_words(stands.measures, metric, days) if stands.value is not None else "",
         range=range_in_words(stands.measures, metric),
         standing=stands,
     )

@@ -67,12 +67,12 @@ def test_it_has_the_numbers_of_the_month_and_of_the_month_before(workspace: Work
     told = read(pages)
     assert "<h1>March 2026</h1>" in told
     assert "1.0 a day" in told
-    assert "Before 3.5 a week" in told  # February has 28 days, and no day of January is among them
+    assert "Before 0.5 a day" in told  # February has 28 days, and no day of January is among them
     assert "31 deployments on 31 of 31 days" in told
     assert "elite</span>" in told
     assert "2024, as printed by Octopus Deploy" in told
     assert "Oct 25 no data" in told
-    assert "Feb 26 3.5 a week" in told
+    assert "Feb 26 0.5 a day" in told
 
 
 def test_a_quarter_has_the_trend_of_four(workspace: Workspace, pages: Client) -> None:
