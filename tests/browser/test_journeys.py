@@ -1,5 +1,6 @@
 """What a manager does, in a real browser."""
 
+import datetime as dt
 import json
 import subprocess
 
@@ -124,6 +125,30 @@ def test_no_page_scrolls_sideways_or_writes_to_the_console(
         width = window.page.evaluate("document.documentElement.scrollWidth")
         assert (path, width) == (path, window.page.viewport_size["width"])  # type: ignore[index]
     assert window.console == []
+
+
+def test_what_explains_a_number_is_read_without_scrolling_sideways(
+    live_server: LiveServer, workspace: Workspace, window: Window
+) -> None:
+    fill(workspace)
+    before = factories.make_deployment(
+        factories.make_track(workspace, app="another-application"), factories.recently() - dt.timedelta(days=35)
+    )
+    factories.make_change(before, factories.HOUR)
+    window.log_in(live_server.url, "ada@example.com", PASSWORD)
+    for path, words in (
+        ("/why/#stages", "Makes"), ("/explain/change-fail-rate/", "Repaired after"),
+        ("/explain/change-lead-time/", "Lead time"),
+    ):  # fmt: skip
+        window.page.goto(live_server.url + path)
+        # At the side of a wide window they head a column; in a narrow one they stand before each value.
+        assert words in window.page.content()
+        cut = window.page.evaluate(
+            "[...document.querySelectorAll('.scroll:has(> .wide)')]"
+            ".filter(box => box.scrollWidth > box.clientWidth).length"
+        )
+        seen = window.page.locator(".scroll:has(> .wide)").count()
+        assert (path, cut, seen > 0) == (path, 0, True)
 
 
 def test_the_theme_that_a_person_chooses_stays(live_server: LiveServer, workspace: Workspace, window: Window) -> None:
