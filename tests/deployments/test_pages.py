@@ -35,6 +35,14 @@ def test_every_page_shows_an_empty_workspace_and_a_full_one(pages: Client, works
     assert pages.get(path).status_code == 200
 
 
+@pytest.mark.parametrize(
+    "path",
+    ["", "teams/", "calendar/", "failures/", "api-keys/", "github/", "webhooks/", "webhooks/add/", "digests/"],
+)
+def test_every_page_of_the_settings_is_marked_as_one(pages: Client, path: str) -> None:
+    assert 'aria-current="page">Settings</a>' in pages.get(f"/settings/{path}").content.decode()
+
+
 def test_the_page_of_a_deployment_says_what_it_shipped(pages: Client, deployment: Deployment) -> None:
     text = pages.get(f"/deployments/{deployment.pk}/").content.decode()
     for expected in ("v7", "Mend the door", "1 h", "It contains what ran before, and adds to it."):
