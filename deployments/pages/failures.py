@@ -75,7 +75,8 @@ def verdict_context(deployment: Deployment) -> dict[str, Any]:
         ),
         "overrulings": overrulings,
         "is_acquitted": any(row.verdict == failure and not row.holds for row in overrulings),
-        "overrule_form": OverruleForm(),
+        # Otherwise is the contrary of what stands.
+        "overrule_form": OverruleForm(initial={"says": "failure no" if deployment.has_failed else "failure yes"}),
     }
 
 

@@ -68,6 +68,12 @@ def test_a_person_overrules_a_verdict_and_withdraws_that(
     assert not Overruling.objects.exists()
 
 
+def test_saying_otherwise_begins_with_the_contrary(pages: Client, rolled_back: list[Deployment]) -> None:
+    for number, contrary in ((0, "failure yes"), (1, "failure no")):
+        page = pages.get(f"/deployments/{rolled_back[number].pk}/").content.decode()
+        assert f'<option value="{contrary}" selected>' in page
+
+
 def test_whoever_overrules_has_to_say_why(pages: Client, rolled_back: list[Deployment]) -> None:
     where = f"/deployments/{rolled_back[1].pk}/overrule/"
     page = pages.post(where, {"says": "failure no", "reason": " "}, follow=True).content.decode()
