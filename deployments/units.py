@@ -55,6 +55,11 @@ def percent(share: float | None) -> str:
     return f"{number:.0f} %"
 
 
+def many(count: int, noun: str) -> str:
+    """Return how many there are of something: `1 change`, `1,234 changes`."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
 def ordinal(number: int) -> str:
     """Return a place in an order: `1st`, `22nd`, `113th`."""
     ending = "th" if 10 <= number % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")

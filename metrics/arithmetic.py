@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import date
 
-from deployments.units import duration, frequency, ordinal, percent
+from deployments.units import duration, frequency, many, ordinal, percent
 from metrics.dora import Rate, Spread
 from metrics.models import Metric
 from metrics.reports import DoraReport
@@ -32,11 +32,11 @@ def _frequency_sentences(report: DoraReport) -> list[str]:
     if found.per_day is None or found.range is None:
         return [report.no_data[Metric.DEPLOYMENT_FREQUENCY]]
     left_out, free = report.selection.period.days - found.days, report.calendar.free_weekdays
-    days = f"{found.days} days"
+    days = many(found.days, "day")
     if left_out:
         days += f" ({left_out} of {report.selection.period.days} left out)"
     return [
-        f"{found.deployments:,} deployments ÷ {days} = {found.per_day:.3g} a day: {frequency(found.per_day)}.",
+        f"{many(found.deployments, 'deployment')} ÷ {days} = {found.per_day:.3g} a day: {frequency(found.per_day)}.",
         f"95 % range, were they independent: {frequency(found.range[0], found.per_day)}"
         f" to {frequency(found.range[1], found.per_day)}.",
         *([f"{' and '.join(free)} left out: no working days."] if left_out and free else []),
@@ -56,7 +56,8 @@ def _median_sentences(found: Spread, noun: str) -> list[str]:
     places = f"the {ordinal(below + 1)}"
     if above > below:
         places = f"half-way between {places} and the {ordinal(above + 1)}"
-    sentences = [f"Of {found.count:,} {noun} in order of their length, {places}: {duration(found.median)}."]
+    of = f"Of {found.count:,} {noun}s in order of their length, {places}" if found.count > 1 else f"The only {noun}"
+    sentences = [f"{of}: {duration(found.median)}."]
     if found.median_range is None:
         return [*sentences, "Too few for a range: of fewer than 6 values a median may be anything."]
     low, high = found.median_range
@@ -68,7 +69,7 @@ def _lead_time_sentences(report: DoraReport) -> list[str]:
     if found.median is None:
         return [report.no_data[Metric.CHANGE_LEAD_TIME]]
     sentences = [
-        *_median_sentences(found, "lead times"),
+        *_median_sentences(found, "lead time"),
         f"90 % took no longer than {duration(found.p90)}; the mean is {duration(found.mean)}.",
     ]
     stages = report.now.stages
@@ -76,7 +77,7 @@ def _lead_time_sentences(report: DoraReport) -> list[str]:
         parts = " + ".join(
             f"{name.replace('_', ' ')} {duration(mean)}" for name, mean in stages.means.items() if mean
         )
-        sentences.append(f"Mean of the {stages.changes:,} pull requests: {parts} = {duration(stages.mean)}.")
+        sentences.append(f"Mean of {many(stages.changes, 'pull request')}: {parts} = {duration(stages.mean)}.")
     return sentences
 
 
@@ -87,7 +88,7 @@ def _recovery_sentences(report: DoraReport) -> list[str]:
     )
     if found.spread.median is None:
         return [report.no_data[Metric.RECOVERY_TIME], *still]
-    return [*_median_sentences(found.spread, "recovery times"), *still]
+    return [*_median_sentences(found.spread, "recovery time"), *still]
 
 
 def _rate_sentences(rate: Rate, part: str) -> list[str]:
@@ -95,7 +96,7 @@ def _rate_sentences(rate: Rate, part: str) -> list[str]:
     assert rate.range is not None
     low, high = rate.range
     return [
-        f"{rate.part:,} {part} ÷ {rate.whole:,} deployments = {percent(rate.value)}.",
+        f"{rate.part:,} {part} ÷ {many(rate.whole, 'deployment')} = {percent(rate.value)}.",
         f"95 % range (Wilson's): {percent(low)} to {percent(high)}.",
     ]
 
@@ -106,9 +107,10 @@ def _fail_rate_sentences(report: DoraReport) -> list[str]:
         return [report.no_data[Metric.CHANGE_FAIL_RATE]]
     if not report.failed_attempts:
         return _rate_sentences(rate, "that had to be repaired")
+    are = "is" if report.failed_attempts == 1 else "are"
     return [
         *_rate_sentences(rate, "that had to be repaired"),
-        f"Among both are {report.failed_attempts:,} that ended as failure or error and never got there.",
+        f"Among both {are} {report.failed_attempts:,} that ended as failure or error and never got there.",
     ]
 
 

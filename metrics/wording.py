@@ -1,6 +1,6 @@
 """The figures of a report in words: what pages, digests and badges say."""
 
-from deployments.units import duration, frequency, percent
+from deployments.units import duration, frequency, many, percent
 from metrics.models import Metric
 from metrics.reports import Comparison, Measures
 
@@ -26,23 +26,17 @@ def sample_in_words(measures: Measures, metric: Metric, days: int) -> str:
         found = measures.frequency
         # What was deployed on days that do not count was deployed all the same.
         counted = "" if found.days == days else f", of which {found.days} count"
-        return f"{_many(found.deployments, 'deployment')} on {found.days_with_deployments} of {days} days{counted}"
+        return f"{many(found.deployments, 'deployment')} on {found.days_with_deployments} of {days} days{counted}"
     if metric is Metric.CHANGE_LEAD_TIME:
         lead = measures.lead_time
-        return (
-            f"median of {_many(lead.count, 'change')}; 90 % within {duration(lead.p90)}, mean {duration(lead.mean)}"
-        )
+        return f"median of {many(lead.count, 'change')}; 90 % within {duration(lead.p90)}, mean {duration(lead.mean)}"
     if metric is Metric.RECOVERY_TIME:
         recovery = measures.recovery
         still = f"; {recovery.open} still running, the longest for {duration(recovery.longest_open)}"
-        return f"median of {_many(recovery.spread.count, 'failure')} repaired{still if recovery.open else ''}"
+        return f"median of {many(recovery.spread.count, 'failure')} repaired{still if recovery.open else ''}"
     rate = measures.fail_rate if metric is Metric.CHANGE_FAIL_RATE else measures.rework_rate
     word = "failed" if metric is Metric.CHANGE_FAIL_RATE else "unplanned"
-    return f"{rate.part:,} of {_many(rate.whole, 'deployment')} {word}"
-
-
-def _many(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+    return f"{rate.part:,} of {many(rate.whole, 'deployment')} {word}"
 
 
 def range_in_words(measures: Measures, metric: Metric) -> str:
@@ -69,7 +63,7 @@ def change_in_words(metric: Metric, comparison: Comparison) -> str:
         return "no comparison"
     if metric in _RATES:
         points = round(abs(comparison.change) * 100)
-        changed = f"{_many(points, 'point')} {'more' if comparison.change > 0 else 'less'}" if points else "unchanged"
+        changed = f"{many(points, 'point')} {'more' if comparison.change > 0 else 'less'}" if points else "unchanged"
     else:
         share = comparison.change * 100
         changed = f"{abs(share):.0f} % {'more' if share > 0 else 'less'}" if abs(share) >= 0.5 else "unchanged"

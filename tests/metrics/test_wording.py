@@ -54,3 +54,19 @@ def test_days_that_do_not_count_are_said_and_never_fewer_than_those_with_deploym
     told = pages.get(f"/explain/deployment-frequency/?{week}").content.decode()
     assert "7 deployments ÷ 5 days (2 of 7 left out)" in told
     assert "Saturdays and Sundays left out: no working days." in told
+
+
+@pytest.mark.django_db
+def test_the_arithmetic_of_one_deployment_is_in_the_singular(workspace: Workspace, pages: Client) -> None:
+    track = factories.make_track(workspace)
+    factories.make_change(factories.make_deployment(track, factories.NOON), factories.HOUR)
+    factories.make_deployment(track, factories.NOON + factories.HOUR, state="failure", has_failed=True)
+    day = f"from={factories.NOON:%Y-%m-%d}&to={factories.NOON:%Y-%m-%d}"
+
+    for metric, words in (
+        ("deployment-frequency", "1 deployment ÷ 1 day = 1 a day"),
+        ("change-lead-time", "The only lead time: 1 h."),
+        ("change-fail-rate", "Among both is 1 that ended as failure or error"),
+        ("deployment-rework-rate", "0 unplanned ÷ 1 deployment = 0 %"),
+    ):
+        assert words in pages.get(f"/explain/{metric}/?{day}").content.decode()
