@@ -4,9 +4,11 @@ import logging
 import threading
 import time
 
-from celery import shared_task
+from celery import current_app, shared_task
 from celery.worker import state
+from django.conf import settings
 from django.utils import timezone
+from kombu import Queue
 
 from deployments import asking, jobs, processing, throttling
 from deployments.github import connections
@@ -53,7 +55,16 @@ def ask_github() -> None:
 @shared_task(ignore_result=True)
 def deliver_webhooks() -> None:
     """Send what is due to webhooks. In a queue of its own: nothing else waits for those who answer slowly."""
-    sending.deliver_due(_is_stopping)
+    sending.deliver_due(_is_stopping, forget_webhook_bells)
+
+
+def forget_webhook_bells() -> None:
+    """Drop the messages that wake a worker which is awake: else they pile up for as long as it delivers."""
+    try:
+        with current_app.connection_for_write() as connection:
+            Queue(settings.WEBHOOK_QUEUE, channel=connection.default_channel).purge()
+    except Exception as error:  # as in ring_bell; they are dropped the next time
+        logger.warning("messages to those who deliver webhooks could not be dropped: %s", error)
 
 
 def _is_stopping() -> bool:

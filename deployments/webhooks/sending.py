@@ -48,6 +48,12 @@ _LOOK_AGAIN = datetime.timedelta(seconds=1)
 _WORKED_OUT_WITHIN = datetime.timedelta(seconds=60)
 # How long to wait for an answer before looking whether more is due.
 _GLANCE_SECONDS = 0.2
+# How often to say that it still delivers.
+_STILL_SECONDS = 5.0
+
+
+def _nothing() -> None:
+    """Do what is done where nobody wants to know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +88,18 @@ class _Room:
             self.failing += number
 
 
-def deliver_due(is_stopping: Callable[[], bool] = lambda: False) -> int:
-    """Send what is due, until nothing is or the worker is asked to stop; return how many attempts were made."""
-    total = 0
+def deliver_due(is_stopping: Callable[[], bool] = lambda: False, still: Callable[[], None] = _nothing) -> int:
+    """Send what is due, until nothing is or the worker is asked to stop; return how many attempts were made.
+
+    With slow receivers that can be days. Every few seconds, before it looks for what is due, it calls `still`.
+    """
+    total, said_at = 0, time.monotonic()
     running: set[Future[list[noting.Outcome]]] = set()
     with ThreadPoolExecutor(THREADS, thread_name_prefix="webhook") as threads:
         while True:
+            if time.monotonic() - said_at >= _STILL_SECONDS:
+                still()
+                said_at = time.monotonic()
             lanes = [] if is_stopping() else _claim(THREADS - len(running))
             running |= {threads.submit(_send_all, lane) for lane in map(_letters, lanes) if lane}
             if not running:

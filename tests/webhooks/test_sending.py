@@ -3,20 +3,25 @@
 import datetime as dt
 import socket
 import threading
+from contextlib import suppress
 from typing import Any
 
 import pytest
 import time_machine
+from celery import current_app
+from django.conf import settings
 from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
+from kombu import Queue
 from pytest_django import DjangoAssertNumQueries
 
-from deployments import outgoing
+from deployments import outgoing, tasks
 from deployments.models import DeliveryState, WebhookDelivery, WebhookSubscription, Workspace
 from deployments.webhooks import schedule, sending, subscriptions
 from tests.deployments.receivers import Receiver, receiving
 from tests.factories import NOON
+from tests.processes.installation import wait_until
 from tests.webhooks.deliveries import SECRET, deliver, enqueue, is_signed, refreshed, subscribe
 
 PATIENCE = 8.0  # seconds, less than Slipway waits for an answer
@@ -296,3 +301,31 @@ def test_pauses_grow_up_to_six_hours(attempts: int) -> None:
 def test_whatever_a_receiver_asks_for_is_bounded(text: str) -> None:
     rest = schedule.rest_asked_for(text, NOON)
     assert rest is None or dt.timedelta(seconds=1) <= rest <= schedule.LONGEST_PAUSE
+
+
+def test_messages_do_not_pile_up_behind_a_receiver_that_is_slow(
+    workspace: Workspace, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending, "_STILL_SECONDS", 0.1)
+    waiting: list[int] = []
+
+    def count() -> int:
+        with current_app.connection_for_read() as connection:
+            queue: Any = Queue(settings.WEBHOOK_QUEUE, channel=connection.default_channel)
+            return int(queue.queue_declare(passive=True).message_count)
+
+    def hold() -> None:
+        for _ in range(20):
+            tasks.deliver_webhooks.delay()
+        waiting.append(count())
+        with suppress(AssertionError):
+            wait_until(lambda: count() == 0, 3)
+        waiting.append(count())
+
+    receiver.hold = hold
+    enqueue(subscribe(workspace, receiver))
+    tasks.forget_webhook_bells()  # those of other tests
+    tasks.deliver_webhooks()
+
+    assert waiting == [20, 0]
+    assert len(receiver.got) == 1
