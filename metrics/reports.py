@@ -2,7 +2,7 @@
 
 import datetime
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from django.utils import timezone
 
@@ -138,6 +138,7 @@ class DoraReport:
     redeploys_left_out: int
     failed_attempts: int
     recomputing: Progress | None
+    days: list[DayFacts] = field(repr=False)
 
 
 def dora_report(selection: Selection) -> DoraReport:
@@ -165,6 +166,7 @@ def dora_report(selection: Selection) -> DoraReport:
         redeploys_left_out=0 if selection.workspace.count_redeploys else sums.redeploys,
         failed_attempts=sums.failed_attempts,
         recomputing=loaded.recomputing,
+        days=days,
     )
 
 
@@ -178,12 +180,12 @@ def calendar_of(selection: Selection) -> Calendar:
 def measures_of(selection: Selection, calendar: Calendar, days: Sequence[DayFacts], period: Period) -> Measures:
     """Return the metrics of the days of a period."""
     sums = total(day.sums for day in days)
-    counted = [_counted(selection, day.sums) for day in days]
-    deployments = sum(counted)
+    numbers = [counted(selection, day.sums) for day in days]
+    deployments = sum(numbers)
     attempts = sums.failed_attempts
     length = calendar.counted_days(period.first, period.last)
     return Measures(
-        frequency=_frequency(deployments, sum(number > 0 for number in counted), length),
+        frequency=_frequency(deployments, sum(number > 0 for number in numbers), length),
         lead_time=spread_of("leads", days),
         stages=_stages(sums),
         recovery=_recovery(days),
@@ -192,7 +194,7 @@ def measures_of(selection: Selection, calendar: Calendar, days: Sequence[DayFact
     )
 
 
-def _counted(selection: Selection, sums: DaySums) -> int:
+def counted(selection: Selection, sums: DaySums) -> int:
     """Return how many deployments count: redeploys of the running commit only where the workspace says so."""
     return sums.deployments if selection.workspace.count_redeploys else sums.deployments - sums.redeploys
 

@@ -23,6 +23,12 @@ def failed_attempts(selection: Selection) -> DeploymentQuerySet:
     return _of(selection, Deployment.objects.live().filter(reached_environment=False, has_failed=True))
 
 
+def failures(selection: Selection) -> DeploymentQuerySet:
+    """Return the deployments that failed, whether they reached their environment or not, at whatever time."""
+    # Its workspace is said, too: that is how the index of failures begins.
+    return _of(selection, Deployment.objects.live().filter(workspace=selection.workspace, has_failed=True))
+
+
 def everything(selection: Selection) -> DeploymentQuerySet:
     """Return all deployments of the selection's places, whatever became of them, at whatever time."""
     return _of(selection, Deployment.objects.all())

@@ -216,6 +216,17 @@ class Deployment(models.Model):
                 condition=Q(reached_environment=False, has_failed=True, archived_at=None),
                 name="deployment_failed_attempt",
             ),
+            # What no metric counts.
+            models.Index(
+                fields=["environment", "deployed_at"],
+                condition=Q(reached_environment=False, has_failed=False, archived_at=None),
+                name="deployment_unfinished",
+            ),
+            models.Index(
+                fields=["environment", "deployed_at"],
+                condition=Q(archived_at__isnull=False),
+                name="deployment_archived",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -45,7 +45,7 @@ def explanation(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 def _shown(section: Section, request: HttpRequest, *, whole: bool) -> dict[str, Any]:
-    pages = Paginator(section.rows, _ROWS_A_PAGE if whole else _ROWS_OF_EACH)
+    pages: Paginator[Any] = Paginator(section.rows, _ROWS_A_PAGE if whole else _ROWS_OF_EACH)  # type: ignore[arg-type]
     page: Page[Any] = pages.get_page(request.GET.get("page") if whole else 1)
     return {"section": section, "page": page, "count": pages.count}
 
