@@ -35,7 +35,7 @@ def columns(title: str, shown: Sequence[Column]) -> SafeString:
         ),
     )
     return format_html(
-        '<svg class="columns-chart" viewBox="0 0 {} {}" role="img" aria-label="{}" font-size="10"'
+        '<svg class="columns-chart" viewBox="0 0 {} {}" role="img" aria-label="{}" font-size="9"'
         ' font-family="sans-serif" text-anchor="middle">{}</svg>',
         _WIDTH,
         _HEIGHT,
