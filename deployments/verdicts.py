@@ -85,10 +85,11 @@ def request_judging(workspace: Workspace) -> None:
 
 def pending_verdicts(workspace: Workspace) -> int:
     """Return how many deployments have still to be judged; of very many only that they are so many."""
-    waiting = Deployment.objects.filter(workspace=workspace).filter(
-        Q(verdict_pending=True) | Q(track__judging_pending=True)
-    )
-    return waiting[:MOST_COUNTED].count()
+    tracks = Track.objects.filter(application__workspace=workspace)
+    # Two counts, each by an index; one with OR reads everything.
+    waiting = Deployment.objects.filter(track__in=tracks, verdict_pending=True)
+    of_marked = Deployment.objects.filter(track__in=tracks.filter(judging_pending=True), verdict_pending=False)
+    return min(MOST_COUNTED, waiting[:MOST_COUNTED].count() + of_marked[:MOST_COUNTED].count())
 
 
 def judge_track(track_id: int) -> int:
