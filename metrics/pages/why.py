@@ -14,6 +14,9 @@ from metrics.reports import dora_report
 from metrics.wording import change_in_words
 
 
+_APPLICATIONS_SHOWN = 20
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One application of the table."""
@@ -48,13 +51,17 @@ def _tables(found: Why) -> dict[str, Any]:
     rows = _rows(found.move, found.names)
     # A stage that nothing ever spent time in is no reason.
     told = [reason for reason in reasons(found.move) if reason.before or reason.now or abs(reason.total) >= 0.5]
+    shown, others = rows[:_APPLICATIONS_SHOWN], rows[_APPLICATIONS_SHOWN:]
     return {
         "reasons": told,
-        "rows": rows,
+        "rows": shown,
+        "others": others,
+        "others_make": sum(row.part.total for row in others),
         "matrix": [(row.name, [reason.by_application[row.pk] for reason in told]) for row in rows],
     }
 
 
 def _rows(move: Move, names: dict[int, str]) -> list[Row]:
+    """Return the applications, those first that make most of the move in either direction."""
     rows = [Row(key, names[key], part) for key, part in move.parts.items()]
-    return sorted(rows, key=lambda row: (row.name.casefold(), row.pk))
+    return sorted(rows, key=lambda row: (-abs(row.part.total), row.name.casefold(), row.pk))

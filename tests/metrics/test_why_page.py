@@ -48,6 +48,21 @@ def test_it_names_the_stage_and_the_application(workspace: Workspace, pages: Cli
     assert "13 h" in told
 
 
+def test_the_applications_that_make_most_of_it_come_first_and_the_others_are_folded(
+    workspace: Workspace, pages: Client
+) -> None:
+    for number in range(23):
+        track = factories.make_track(workspace, f"app-{number:02}")
+        for at, waited in ((BEFORE, 2), (NOON, 2 + number)):
+            ship(track, at, waiting_for_deployment=waited)
+    shown, _, folded = why(pages).split('id="applications"')[1].partition("<details>")
+    assert shown.index("app-22") < shown.index("app-21") < shown.index("app-03")
+    assert "3 more applications" in shown
+    assert "app-02" not in shown
+    assert "The other 3" in folded
+    assert folded.index("app-02") < folded.index("app-01") < folded.index("app-00")
+
+
 def test_it_honours_the_filters_of_the_overview(workspace: Workspace, pages: Client) -> None:
     billing, web = factories.make_track(workspace, "billing"), factories.make_track(workspace, "web")
     for at, hours in ((BEFORE, 2), (NOON, 18)):
