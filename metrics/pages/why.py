@@ -13,7 +13,6 @@ from metrics.reasons import Move, Part, Why, reasons, why
 from metrics.reports import dora_report
 from metrics.wording import change_in_words
 
-
 _APPLICATIONS_SHOWN = 20
 
 
