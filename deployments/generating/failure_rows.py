@@ -69,7 +69,7 @@ def _whys(planned: PlannedRepository, track: PlannedTrack) -> list[str]:
             case "rollback":
                 whys.append(f"{replaced[place]} returned to {version}.")
             case "revert":
-                words = texts.subjects(planned.landings, slice(through, through + 1), titles.of([through]))[0]
+                words = _revert(planned, titles, through)
                 whys.append(f"{version} ships “{words}”: what that takes back was first shipped here.")
             case "hotfix":
                 whys.append(f"{version} ships a hotfix: {_hotfix(planned, titles, through)}.")
@@ -80,6 +80,14 @@ def _whys(planned: PlannedRepository, track: PlannedTrack) -> list[str]:
             case _:
                 whys.append(f"{quoted(_TITLES[through % len(_TITLES)])} began after it.")
     return whys
+
+
+def _revert(planned: PlannedRepository, titles: texts.Titles, position: int) -> str:
+    """Return the title of the pull request where its number leads to what it reverts, else the commit's subject."""
+    target = planned.landings["target"][position]
+    if Style.SINGLE not in planned.landings["style"][[position, target]]:
+        return titles.of([position])[0]
+    return texts.subjects(planned.landings, slice(position, position + 1), titles.of([position]))[0]
 
 
 def _hotfix(planned: PlannedRepository, titles: texts.Titles, position: int) -> str:
