@@ -14,6 +14,7 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 from kombu import Queue
+from kombu.exceptions import ChannelError
 from pytest_django import DjangoAssertNumQueries
 
 from deployments import outgoing, tasks
@@ -312,7 +313,9 @@ def test_messages_do_not_pile_up_behind_a_receiver_that_is_slow(
     def count() -> int:
         with current_app.connection_for_read() as connection:
             queue: Any = Queue(settings.WEBHOOK_QUEUE, channel=connection.default_channel)
-            return int(queue.queue_declare(passive=True).message_count)
+            with suppress(ChannelError):  # of Redis, where an empty queue is none
+                return int(queue.queue_declare(passive=True).message_count)
+            return 0
 
     def hold() -> None:
         for _ in range(20):
