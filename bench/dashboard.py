@@ -41,7 +41,7 @@ def prepare(workspace_id: object) -> Measure:
     sql = Overview(connection, environments, edges, period.days)
 
     def report() -> Any:
-        return dora_report(read_selection(Workspace.objects.get(pk=workspace_id), QueryDict("period=90d")))
+        return dora_report(read_selection(workspace, QueryDict("period=90d")))
 
     def page() -> None:
         response = client.get("/", {"period": "90d"})

@@ -55,17 +55,11 @@ def read_selection(workspace: Workspace, query: QueryDict, *, default_interval: 
     period, preset = _period(workspace, query, errors)
     interval = _interval(query, period, default_interval, errors)
     environments = _environments(workspace, query, errors)
-    repositories = _named(
-        Repository.objects.filter(workspace=workspace), "full_name_key", "repository", query, errors
-    )
+    repositories = _named(Repository.objects, workspace, "full_name_key", "repository", query, errors)
     applications = _named(
-        Application.objects.filter(workspace=workspace).select_related("repository"),
-        "name_key",
-        "app",
-        query,
-        errors,
+        Application.objects.select_related("repository"), workspace, "name_key", "app", query, errors
     )
-    teams = _named(Team.objects.filter(workspace=workspace), "name_key", "team", query, errors)
+    teams = _named(Team.objects, workspace, "name_key", "team", query, errors)
     authors = _authors(workspace, query, errors)
     bots = _bots(query, errors)
     if not errors and len(period.buckets(interval)) > _MAX_BUCKETS:
@@ -128,17 +122,16 @@ def suggested_interval(period: Period) -> Interval:
 
 
 def _environments(workspace: Workspace, query: QueryDict, errors: dict[str, str]) -> list[Environment]:
-    everything = Environment.objects.filter(workspace=workspace)
-    chosen = _named(everything, "name_key", "environment", query, errors)
-    return chosen or list(everything.filter(is_production=True))
+    chosen = _named(Environment.objects, workspace, "name_key", "environment", query, errors)
+    return chosen or list(Environment.objects.filter(workspace=workspace, is_production=True))
 
 
-def _named(rows, column: str, name: str, query: QueryDict, errors: dict[str, str]):  # type: ignore[no-untyped-def]
+def _named(rows, workspace: Workspace, column: str, name: str, query: QueryDict, errors: dict[str, str]):  # type: ignore[no-untyped-def]
     """Return the rows that the values of a parameter name."""
     keys = _keys(query, name)
     if not keys:
         return []
-    found = list(rows.filter(**{f"{column}__in": keys}))
+    found = list(rows.filter(workspace=workspace, **{f"{column}__in": keys}))
     unknown = keys.keys() - {getattr(row, column) for row in found}
     if unknown:
         errors[name] = f"There is no “{keys[min(unknown)]}”."
