@@ -13,6 +13,8 @@ RETRIED_FOR = datetime.timedelta(days=3)
 KEPT_FOR = datetime.timedelta(days=30)
 # What a receiver may ask for by Retry-After.
 _SHORTEST_REST = datetime.timedelta(seconds=1)
+# So often it may ask for less than the pause that follows from how often it has failed.
+_SHORT_RESTS = 5
 # Receivers that failed together are not asked together again.
 _JITTER = 0.25
 _random = SystemRandom()
@@ -44,4 +46,7 @@ def next_attempt(
     """Return when to try again after a failure, the last time at `retry_until`; None where that was the last."""
     if now >= retry_until:
         return None
-    return min(now + (rest or pause_after(attempts)), retry_until)
+    pause = pause_after(attempts)
+    if rest is not None:
+        pause = rest if attempts <= _SHORT_RESTS else max(rest, pause)
+    return min(now + pause, retry_until)

@@ -162,6 +162,17 @@ def test_a_receiver_is_left_alone_for_as_long_as_it_asks(
         assert refreshed(other).state == "delivered"
 
 
+def test_who_always_wants_to_be_asked_soon_is_asked_less_and_less_often(
+    workspace: Workspace, receiver: Receiver
+) -> None:
+    receiver.status, receiver.headers = 503, {"Retry-After": "1"}
+    with time_machine.travel(NOON, tick=False):
+        delivery = enqueue(subscribe(workspace, receiver))
+    run_until(NOON + dt.timedelta(hours=3))
+    assert 8 <= refreshed(delivery).attempts <= 11
+    assert refreshed(delivery).next_attempt_at > NOON + dt.timedelta(hours=3)
+
+
 def test_a_redirect_is_not_followed(workspace: Workspace, receiver: Receiver) -> None:
     with receiving() as inside:
         receiver.status, receiver.headers = 307, {"Location": f"http://127.0.0.1:{inside.port}/metadata"}
