@@ -5,10 +5,11 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
+from deployments.csv_files import csv_answer
 from deployments.models import Application, Environment, Team, Workspace
 from metrics.goals import (
     MOST_GOALS,
@@ -80,14 +81,17 @@ class GoalForm(forms.Form):
             self.add_error("number", "Nothing is that slow, or that often. Is it the right unit?")
 
 
-def goal_list(request: HttpRequest) -> HttpResponse:
+def goal_list(request: HttpRequest) -> HttpResponseBase:
     """List the goals, and how each stands this month."""
     workspace: Workspace = request.workspace  # type: ignore[attr-defined]
     goals = Goal.objects.filter(workspace=workspace).select_related(
         "environment", "application", "team", "created_by"
     )
+    rows = _rows(workspace, list(goals))
+    if request.GET.get("format") == "csv":
+        return csv_answer("goals", ["metric", "about", "target", "value", "met"], map(_csv_row, rows))
     context = {
-        "rows": _rows(workspace, list(goals)),
+        "rows": rows,
         "metrics": Metric.choices,
         "places": _places(workspace),
         "most": MOST_GOALS,
@@ -115,6 +119,12 @@ def _row(goal: Goal, report: DoraReport) -> Row:
         range=range_in_words(stands.measures, metric),
         standing=stands,
     )
+
+
+def _csv_row(row: Row) -> list[object]:
+    """Return a goal in the units of the API: a day, seconds, or a share."""
+    met = {True: "yes", False: "no", None: ""}[row.standing.is_met]
+    return [row.goal.metric, str(row.place), row.goal.target, row.standing.value, met]
 
 
 def _places(workspace: Workspace) -> list[tuple[str, list[tuple[str, str]]]]:

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import render
 
+from deployments.csv_files import csv_answer
 from metrics.models import Metric
 from metrics.pages.attention import gone_silent, waiting_longest
 from metrics.pages.selecting import chosen, filter_form, in_words
@@ -25,11 +26,13 @@ class Row:
     part: Part
 
 
-def why_changed(request: HttpRequest) -> HttpResponse:
+def why_changed(request: HttpRequest) -> HttpResponseBase:
     """Show why the lead time of the selection is another than in the period before."""
     selection, errors = chosen(request)
-    report = dora_report(selection)
     found = why(selection)
+    if request.GET.get("format") == "csv":
+        return _csv(found)
+    report = dora_report(selection)
     context = {
         **filter_form(request, selection, errors),
         "report": report,
@@ -42,6 +45,30 @@ def why_changed(request: HttpRequest) -> HttpResponse:
         "silent": gone_silent(selection),
     }
     return render(request, "metrics/why.html", context)
+
+
+def _csv(found: Why) -> HttpResponseBase:
+    """Return the tables by application as one, in seconds."""
+    told = reasons(found.move) if found.move else []
+    columns = ["app", "changesBefore", "changesNow", "meanBefore", "meanNow", "slower", "mix", "together"]
+    rows = (
+        [
+            row.name, row.part.before.changes, row.part.now.changes,
+            *map(_whole, (row.part.before.mean, row.part.now.mean, row.part.slower, row.part.mix, row.part.total)),
+            *(_whole(reason.by_application[row.pk]) for reason in told),
+        ]
+        for row in (_rows(found.move, found.names) if found.move else [])
+    )  # fmt: skip
+    return csv_answer("lead-time-change", [*columns, *(_camel(reason.label) for reason in told)], rows)
+
+
+def _whole(seconds: float | None) -> int | None:
+    return None if seconds is None else round(seconds)
+
+
+def _camel(label: str) -> str:
+    first, *others = label.split()
+    return first + "".join(word.capitalize() for word in others)
 
 
 def _tables(found: Why) -> dict[str, Any]:

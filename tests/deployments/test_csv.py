@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 from pytest_django import DjangoAssertNumQueries
 
 from deployments.csv_files import as_csv
-from deployments.models import Incident, Job, Track, Workspace
+from deployments.models import Incident, Job, Team, TeamMember, Track, Workspace
+from metrics.models import Goal
 from tests import factories
 
 
@@ -45,6 +47,22 @@ def test_all_pages_of_a_list_are_in_its_csv_at_the_cost_of_one(
     made = {str(factories.make_deployment(track, factories.NOON).pk) for _ in range(60)}
     with django_assert_max_num_queries(len(one)):
         assert {row["id"] for row in rows_of(pages, "/deployments/?format=csv&before=")} == made
+
+
+def test_teams_and_goals_as_csv(pages: Client, workspace: Workspace) -> None:
+    track = factories.make_track(workspace)
+    factories.make_deployment(track, timezone.now())
+    team = Team.objects.create(workspace=workspace, name="Core")
+    team.applications.add(track.application)
+    TeamMember.objects.create(team=team, name="Ada")
+    assert [tuple(row.values()) for row in rows_of(pages, "/settings/teams/?format=csv")] == [
+        ("Core", "application", "api", "acme/backend"), ("Core", "person", "Ada", ""),
+    ]  # fmt: skip
+    Goal.objects.create(workspace=workspace, metric="change_fail_rate", target=0.1)
+    row = rows_of(pages, "/goals/?format=csv")[0]
+    assert (row["metric"], row["about"], row["target"], row["value"]) == (
+        "change_fail_rate", "All production", "0.1", "0.0",
+    )  # fmt: skip
 
 
 def test_applications_environments_and_jobs_as_csv(pages: Client, workspace: Workspace) -> None:

@@ -1,6 +1,8 @@
 """The page that says why the lead time changed."""
 
+import csv
 import datetime as dt
+import io
 from typing import Any
 
 from django.test import Client
@@ -61,6 +63,18 @@ def test_the_applications_that_make_most_of_it_come_first_and_the_others_are_fol
     assert "app-02" not in shown
     assert "The other 3" in folded
     assert folded.index("app-02") < folded.index("app-01") < folded.index("app-00")
+
+
+def test_its_table_as_csv_adds_up(workspace: Workspace, pages: Client) -> None:
+    for name, waited in (("billing", 16), ("web", 4)):
+        track = factories.make_track(workspace, name)
+        ship(track, BEFORE, coding=3, waiting_for_deployment=2)
+        ship(track, NOON, coding=3, waiting_for_deployment=2 + waited)
+    answer: Any = pages.get(f"/why/?{WINDOW}&format=csv")
+    rows = list(csv.DictReader(io.StringIO(b"".join(answer.streaming_content).decode())))
+    assert [(row["app"], row["waitingForDeployment"], row["together"]) for row in rows] == [
+        ("billing", str(8 * HOUR), str(8 * HOUR)), ("web", str(2 * HOUR), str(2 * HOUR)),
+    ]  # fmt: skip
 
 
 def test_it_honours_the_filters_of_the_overview(workspace: Workspace, pages: Client) -> None:
