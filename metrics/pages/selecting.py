@@ -99,10 +99,10 @@ def filter_form(request: HttpRequest, selection: Selection, errors: dict[str, st
         "errors": errors,
         "presets": PRESETS.items(),
         "intervals": list(Interval),
-        "environments": Environment.objects.filter(workspace=workspace),
+        "environments": Environment.objects.filter(workspace=workspace).values_list("name", flat=True),
         "applications": Application.objects.filter(workspace=workspace).values_list("name", flat=True).distinct(),
-        "repositories": Repository.objects.filter(workspace=workspace),
-        "teams": Team.objects.filter(workspace=workspace),
+        "repositories": Repository.objects.filter(workspace=workspace).values_list("full_name", flat=True),
+        "teams": Team.objects.filter(workspace=workspace).values_list("name", flat=True),
         "other": {name: request.GET.get(OTHER + name, "") for name in (*_PLACES, "from", "to")},
         "address": address_of(selection),
     }
