@@ -137,6 +137,8 @@ def _changed(
     basis: RollupBasis, hours: Collection[datetime.datetime], first: datetime.date, last: datetime.date
 ) -> Days:
     """Return the days whose rollups are not to be trusted."""
+    if basis.pk is not None and not hours and basis.first_day_to_do is None:
+        return set()
     days = days_between(first, last)
     if basis.pk is None:
         return set(days)

@@ -3,7 +3,7 @@
 import datetime
 import threading
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -33,12 +33,18 @@ class DecodedDays:
 
     def get(self, key: Hashable) -> Any:
         """Return what is kept under a key, or None."""
+        return self.get_all([key])[0]
+
+    def get_all(self, keys: Iterable[Hashable]) -> list[Any]:
+        """Return what is kept under each of many keys, or None."""
+        found = []
         with self._lock:
-            found = self._days.get(key)
-            if found is None:
-                return None
-            self._days.move_to_end(key)
-            return found[0]
+            for key in keys:
+                kept = self._days.get(key)
+                if kept is not None:
+                    self._days.move_to_end(key)
+                found.append(None if kept is None else kept[0])
+        return found
 
     def put(self, key: Hashable, value: Any, *columns: Integers) -> None:
         """Keep what was decoded into these columns, and drop what was not asked for the longest time."""
@@ -83,7 +89,8 @@ def read(
             digests[pk] = digest
             of_day[day].append(pk)
     kind = _kind(chosen)
-    parts = {pk: (digest, decoded.get((digest, kind))) for pk, digest in digests.items()}
+    kept = decoded.get_all((digest, kind) for digest in digests.values())
+    parts = {pk: (digest, numbers) for (pk, digest), numbers in zip(digests.items(), kept, strict=True)}
     missing = {pk: digest for pk, (digest, numbers) in parts.items() if numbers is None}
     if missing:
         read_now = _read_numbers(missing) if chosen.is_everything else _read_slices(missing, chosen)
