@@ -1,8 +1,6 @@
 """What Celery runs. A message says only that there may be something to do; what, the database knows."""
 
 import logging
-import threading
-import time
 
 from celery import current_app, shared_task
 from celery.worker import state
@@ -11,6 +9,7 @@ from django.utils import timezone
 from kombu import Queue
 
 from deployments import asking, jobs, processing, throttling
+from deployments.bells import Bell
 from deployments.github import connections
 from deployments.models import Job
 from deployments.webhooks import sending, subscriptions
@@ -19,14 +18,8 @@ logger = logging.getLogger(__name__)
 
 # A worker hands over to the next message after this many seconds, so that it stops soon when it is told to.
 _SHIFT_SECONDS = 5.0
-# One bell in so many seconds from each process is enough: a woken worker goes on until nothing is left, and the
-# sweep finds what came in between.
+# A woken worker goes on until nothing is left, and the sweep finds what came in between.
 _BELL_INTERVAL_SECONDS = 0.05
-# Where the broker is away it is left alone for a while: to find that out takes time of whoever reports.
-_BELL_REST_SECONDS = 10.0
-_bell_lock = threading.Lock()
-_next_bell = 0.0
-_next_webhook_bell = 0.0
 
 
 @shared_task(ignore_result=True)
@@ -63,7 +56,7 @@ def forget_webhook_bells() -> None:
     try:
         with current_app.connection_for_write() as connection:
             Queue(settings.WEBHOOK_QUEUE, channel=connection.default_channel).purge()
-    except Exception as error:  # as in ring_bell; they are dropped the next time
+    except Exception as error:  # as for a bell; they are dropped the next time
         logger.warning("messages to those who deliver webhooks could not be dropped: %s", error)
 
 
@@ -81,39 +74,11 @@ def prune() -> None:
     connections.prune_cache(timezone.now())
 
 
-def ring_sweep() -> None:
-    """Have the sweep begin now, for work that no job stands for. Call it after the commit."""
-    try:
-        sweep.delay()
-    except Exception as error:  # as in ring_bell; the next sweep comes by itself
-        logger.warning("the sweep could not be woken, the next one will do: %s", error)
+_jobs_bell = Bell(lambda: process_jobs.delay(), _BELL_INTERVAL_SECONDS, "the sweep will find the job")
+_webhooks_bell = Bell(lambda: deliver_webhooks.delay(), _BELL_INTERVAL_SECONDS, "what is due is found later")
+# For work that no job stands for; it is asked for seldom.
+_sweep_bell = Bell(lambda: sweep.delay(), 0.0, "the next sweep will do")
 
-
-def ring_bell() -> None:
-    """Wake a worker. Call it after the commit. Where the broker is away, the sweep does without."""
-    global _next_bell
-    with _bell_lock:
-        now = time.monotonic()
-        if now < _next_bell:
-            return
-        _next_bell = now + _BELL_INTERVAL_SECONDS
-    try:
-        process_jobs.delay()
-    except Exception as error:  # each broker raises its own; none of them may cost an accepted job its answer
-        _next_bell = now + _BELL_REST_SECONDS
-        logger.warning("no worker could be woken, the sweep will find the job: %s", error)
-
-
-def ring_webhooks() -> None:
-    """Wake a worker that delivers. Call it after the commit. Where the broker is away, its clock does without."""
-    global _next_webhook_bell
-    with _bell_lock:
-        now = time.monotonic()
-        if now < _next_webhook_bell:
-            return
-        _next_webhook_bell = now + _BELL_INTERVAL_SECONDS
-    try:
-        deliver_webhooks.delay()
-    except Exception as error:  # as in ring_bell
-        _next_webhook_bell = now + _BELL_REST_SECONDS
-        logger.warning("no worker could be woken, what is due is found later: %s", error)
+ring_bell = _jobs_bell.ring
+ring_webhooks = _webhooks_bell.ring
+ring_sweep = _sweep_bell.ring

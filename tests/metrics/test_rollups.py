@@ -266,13 +266,16 @@ def test_a_flag_of_production_needs_no_rebuilding(workspace: Workspace) -> None:
     assert check(workspace)[1]["deployments"] == 1
 
 
-def test_a_broker_that_is_away_costs_nobody_anything(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broker_that_is_away_costs_nobody_anything(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     def refuse(*_: Any, **__: Any) -> None:
         raise ConnectionError("no broker")
 
-    monkeypatch.setattr(tasks, "_next_bell", 0.0)
+    monkeypatch.setattr(tasks._bell, "_next", 0.0)
     monkeypatch.setattr(tasks.rebuild_rollups, "delay", refuse)
     tasks.ring_bell()
+    assert "the sweep will build the rollups: no broker" in caplog.text
 
 
 def test_the_task_builds_what_is_stale(workspace: Workspace) -> None:
