@@ -113,6 +113,15 @@ class Installation:
             self.server.wait(10)
             self.server = None
 
+    def unread(self, client: socket.socket) -> int:
+        """Return how many bytes of a client the server has not taken from the network yet."""
+        ends = [f"0100007F:{self.port:04X}", f"0100007F:{client.getsockname()[1]:04X}"]
+        for line in Path("/proc/net/tcp").read_text().splitlines():
+            columns = line.split()
+            if columns[1:3] == ends:
+                return int(columns[4].partition(":")[2], 16)
+        raise AssertionError("there is no such connection")
+
     def processes(self, word: str = "") -> list[int]:
         """Return the processes of this installation, orphans too, whose command contains a word."""
         mark = f"SLIPWAY_DATA_DIR={self.data}\0".encode()

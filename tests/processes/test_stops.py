@@ -42,10 +42,12 @@ def test_a_request_in_hand_is_answered_before_the_server_stops(install: Install)
     connection.putheader("Authorization", f"Bearer {installation.key}")
     connection.putheader("Content-Length", str(len(body)))
     connection.endheaders(body[:50].encode())
-    time.sleep(0.3)  # it has reached a thread, which waits for the rest
+    wait_until(lambda: installation.unread(connection.sock) == 0, 10)  # the server has taken it, and waits for more
+    serving = len(installation.processes("granian"))
     with ThreadPoolExecutor(1) as pool:
         stopped = pool.submit(installation.stop)
-        time.sleep(0.5)
+        # The web process that has nothing in hand goes at once: so they have been told to stop.
+        wait_until(lambda: len(installation.processes("granian")) < serving, 20)
         connection.send(body[50:].encode())
         assert connection.getresponse().status == 202
         stopped.result()
