@@ -4,7 +4,8 @@ from django.db import transaction
 
 from deployments import jobs
 from deployments.github import history
-from deployments.github.client import GithubClient, RateLimited
+from deployments.github.answers import RateLimited
+from deployments.github.client import GithubClient
 from deployments.github.connections import connection_for, note_use, open_client
 from deployments.models import Job, JobStatus, Repository
 from deployments.processing import fail, work_out_everything

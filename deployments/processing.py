@@ -15,7 +15,7 @@ from deployments import jobs, triggers, verdicts, waiting
 from deployments.catalog import Catalog
 from deployments.changes import derive_changes, tracks_with_pending_work
 from deployments.github import events, history
-from deployments.github.client import GithubError
+from deployments.github.answers import GithubError
 from deployments.github.payloads import Unreadable
 from deployments.models import ChangeKind, Deployment, GithubConnection, Job, JobStatus, JobType, Repository, Track
 from deployments.pull_requests import repositories_with_pending_pull_requests, work_out_pull_requests

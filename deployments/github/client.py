@@ -5,7 +5,6 @@ costs nothing of the rate limit. Failures that pass are tried again; what remain
 """
 
 import datetime
-import email.utils
 import hashlib
 import logging
 import re
@@ -14,27 +13,35 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Self
 from urllib.parse import quote, urljoin
 
 import jwt
 import requests
-from cachecontrol.adapter import CacheControlAdapter
-from cachecontrol.cache import BaseCache
-from cachecontrol.caches import FileCache
-from cachecontrol.controller import CacheController
-from cachecontrol.heuristics import BaseHeuristic
-from cachecontrol.serialize import Serializer
 from cryptography.exceptions import UnsupportedAlgorithm
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
-from urllib3 import HTTPResponse
 from urllib3.util import parse_url
 
-logger = logging.getLogger(__name__)
+from deployments.github.answers import (
+    MINUTE,
+    GithubError,
+    NotAllowed,
+    NotFound,
+    RateLimited,
+    Row,
+    Unavailable,
+    as_object,
+    as_rows,
+    failure,
+    now,
+    read_json,
+    reason,
+)
+from deployments.github.caching import caching
 
-Row = dict[str, Any]
+logger = logging.getLogger(__name__)
 
 # GitHub's own bounds: rows of a page, and files that it lists of one commit.
 _ROWS = 100
@@ -44,9 +51,6 @@ _DEEPEST_TAG = 10
 # A rate limit that ends this soon (in seconds) is waited for, instead of putting the work off.
 _SHORT_WAIT = 5
 _BACKOFF = wait_exponential_jitter(max=30)
-# How long to wait for a limit that does not tell its end, as GitHub's documentation has it.
-_MINUTE = datetime.timedelta(minutes=1)
-_EPOCH = datetime.datetime.fromtimestamp(0, datetime.UTC)
 _HEADERS = {
     "Accept": "application/vnd.github+json",
     "X-GitHub-Api-Version": "2022-11-28",
@@ -58,34 +62,6 @@ _PASSING = (
     requests.exceptions.ChunkedEncodingError,
     requests.exceptions.ContentDecodingError,
 )
-
-
-class GithubError(Exception):
-    """GitHub did not give what was asked for. The text is for people; `status` is GitHub's, where it answered."""
-
-    def __init__(self, message: str, status: int | None = None) -> None:
-        super().__init__(message)
-        self.status = status
-
-
-class NotFound(GithubError):
-    """There is no such thing, or it is not for these credentials to see: GitHub does not tell which."""
-
-
-class NotAllowed(GithubError):
-    """The credentials are wrong, or do not reach this far."""
-
-
-class RateLimited(GithubError):
-    """Too much was asked for. `until` is when GitHub will answer again."""
-
-    def __init__(self, message: str, status: int | None = None, until: datetime.datetime | None = None) -> None:
-        super().__init__(message, status)
-        self.until = until or _now() + _MINUTE
-
-
-class Unavailable(GithubError):
-    """GitHub cannot be reached, is in trouble, or something else answers in its place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,12 +131,12 @@ class GithubClient:
 
     def get(self, path: str, /, **params: Any) -> Any:
         """Return the JSON at a path such as `/repos/o/r`; None where the answer is empty."""
-        return _json(self._request("GET", self._base + path, self._access_to(path), params))
+        return read_json(self._request("GET", self._base + path, self._access_to(path), params))
 
     def pages(self, path: str, /, **params: Any) -> Iterator[list[Row]]:
         """Yield a list page by page, also one that is wrapped in an object with its count."""
         for response in self._responses(path, {"per_page": _ROWS, **params}):
-            yield _rows(_json(response))
+            yield as_rows(read_json(response))
 
     def compare(self, full_name: str, base: str, head: str) -> Iterator[list[Row]]:
         """Yield the commits that `head` has and `base` has not, the oldest first, page by page.
@@ -169,14 +145,14 @@ class GithubClient:
         """
         path = f"{_repository(full_name)}/compare/{_segment(base)}...{_segment(head)}"
         for response in self._responses(path, {"per_page": _ROWS}):
-            yield _rows(_json(response), "commits")
+            yield as_rows(read_json(response), "commits")
 
     def commit(self, full_name: str, sha: str) -> Row:
         """Return a commit with its `files`. At 3000 of them GitHub lists no more."""
         commit: Row = {}
         files: list[Row] = []
         for response in self._responses(f"{_repository(full_name)}/commits/{_segment(sha)}", {}):
-            page = _object(_json(response))
+            page = as_object(read_json(response))
             commit = commit or page
             files += page.get("files") or []
             if len(files) >= _MOST_FILES:
@@ -185,7 +161,7 @@ class GithubClient:
 
     def pull_request(self, full_name: str, number: int) -> Row:
         """Return a pull request."""
-        return _object(self.get(f"{_repository(full_name)}/pulls/{number:d}"))
+        return as_object(self.get(f"{_repository(full_name)}/pulls/{number:d}"))
 
     def pull_request_commits(self, full_name: str, number: int) -> list[Row]:
         """Return the commits of a pull request, the oldest first. At 250 of them GitHub lists no more."""
@@ -201,7 +177,7 @@ class GithubClient:
         path = f"{repository}/git/ref/tags/{_segment(tag)}"
         try:
             for _ in range(_DEEPEST_TAG):
-                named = _object(_object(self.get(path)).get("object"))
+                named = as_object(as_object(self.get(path)).get("object"))
                 if named.get("type") != "tag":
                     return str(named["sha"]) if named.get("type") == "commit" and named.get("sha") else None
                 path = f"{repository}/git/tags/{_segment(str(named.get('sha', '')))}"
@@ -279,7 +255,7 @@ class GithubClient:
         try:
             response = session.request(method, url, params=params, auth=bearer, timeout=self._timeout)
         except _PASSING as error:
-            raise Unavailable(f"GitHub at {self._host} {_reason(error)}") from error
+            raise Unavailable(f"GitHub at {self._host} {reason(error)}") from error
         except (requests.RequestException, ValueError):
             # Without its cause: such errors quote what was to be sent.
             raise GithubError(f"GitHub at {self._host} cannot be asked for that") from None
@@ -287,14 +263,14 @@ class GithubClient:
             raise Unavailable(f"GitHub at {self._host} says that nothing changed, of an answer that was not kept")
         if response.status_code < 300 or response.is_redirect:
             return response
-        raise _failure(response, bearer)
+        raise failure(response, bearer.hidden_in)
 
     def _session(self, identity: str) -> requests.Session:
         """Return the session of a token or installation, so that the answers to different ones are kept apart."""
         if identity not in self._sessions:
             self._sessions[identity] = session = _Session()
             session.headers.update(_HEADERS)
-            adapter = _caching(self._cache_dir / identity) if self._cache_dir else HTTPAdapter()
+            adapter = caching(self._cache_dir / identity) if self._cache_dir else HTTPAdapter()
             session.mount("https://", adapter)
             session.mount("http://", adapter)
         return self._sessions[identity]
@@ -322,7 +298,7 @@ class GithubClient:
         repository = found[0].lower()
         if repository not in self._installations:
             url = f"{self._base}{found[0]}/installation"
-            answer = _object(_json(self._request("GET", url, self._access_of_app(auth))))
+            answer = as_object(read_json(self._request("GET", url, self._access_of_app(auth))))
             if not isinstance(answer.get("id"), int):
                 raise Unavailable("GitHub told of an installation without its number")
             self._installations[repository] = answer["id"]
@@ -331,9 +307,9 @@ class GithubClient:
     def _installation_bearer(self, auth: AppAuth, number: int) -> "_Bearer":
         """Return the installation's token, a new one where the last one is about to expire."""
         kept = self._tokens.get(number)
-        if kept is None or kept.until <= _now():
+        if kept is None or kept.until <= now():
             url = f"{self._base}/app/installations/{number:d}/access_tokens"
-            answer = _object(_json(self._request("POST", url, self._access_of_app(auth))))
+            answer = as_object(read_json(self._request("POST", url, self._access_of_app(auth))))
             self._tokens[number] = kept = _installation_token(answer)
         return kept.bearer
 
@@ -391,51 +367,6 @@ class _Session(requests.Session):
         return None
 
 
-class _AskAlways(CacheController):
-    """Keeps answers for their ETags alone.
-
-    GitHub calls its answers fresh for a minute, in which a webhook may have told of something newer. A redirect is
-    not kept: with a 304 it would come back as a 200.
-    """
-
-    def __init__(
-        self, cache: BaseCache | None = None, cache_etags: bool = True, serializer: Serializer | None = None
-    ) -> None:
-        super().__init__(cache, cache_etags, serializer, status_codes=(200,))
-
-    def cached_request(self, request: requests.PreparedRequest) -> Literal[False]:
-        return False
-
-
-class _WithoutVary(BaseHeuristic):
-    """Leaves out that answers vary by what was sent: that would be kept beside them, the token included."""
-
-    def apply(self, response: HTTPResponse) -> HTTPResponse:
-        response.headers.pop("Vary", None)
-        return response
-
-
-class _Files(FileCache):
-    """A cache that may fail, on a full disk for one: then there is no cache."""
-
-    def get(self, key: str) -> bytes | None:
-        try:
-            return super().get(key)
-        except OSError as error:
-            logger.warning("An answer of GitHub's that was kept cannot be read: %s", error)
-            return None
-
-    def set(self, key: str, value: bytes, expires: int | datetime.datetime | None = None) -> None:
-        try:
-            super().set(key, value, expires)
-        except OSError as error:
-            logger.warning("An answer of GitHub's cannot be kept: %s", error)
-
-
-def _caching(directory: Path) -> HTTPAdapter:
-    return CacheControlAdapter(_Files(directory), controller_class=_AskAlways, heuristic=_WithoutVary())
-
-
 def _app_bearer(auth: AppAuth) -> _Bearer:
     """Return what a GitHub App shows for itself: valid from a minute ago, as clocks differ, for ten minutes."""
     issued = int(time.time()) - 60
@@ -448,14 +379,10 @@ def _app_bearer(auth: AppAuth) -> _Bearer:
 
 def _installation_token(answer: Row) -> _InstallationToken:
     try:
-        until = datetime.datetime.fromisoformat(answer["expires_at"]).astimezone(datetime.UTC) - _MINUTE
+        until = datetime.datetime.fromisoformat(answer["expires_at"]).astimezone(datetime.UTC) - MINUTE
         return _InstallationToken(_Bearer(answer["token"]), until)
     except (KeyError, ValueError, TypeError, AttributeError, OverflowError):
         raise Unavailable("GitHub gave a token for the installation that cannot be read") from None
-
-
-def _now() -> datetime.datetime:
-    return datetime.datetime.now(datetime.UTC)
 
 
 def _origin(url: str) -> tuple[str, str, int]:
@@ -492,93 +419,4 @@ def _pause(state: RetryCallState) -> float:
 
 
 def _seconds_left(error: RateLimited) -> float:
-    return max(0.0, (error.until - _now()).total_seconds())
-
-
-def _reason(error: requests.RequestException) -> str:
-    if isinstance(error, requests.Timeout):
-        return "did not answer in time"
-    if isinstance(error, requests.exceptions.SSLError):
-        return "has a certificate that is not trusted"
-    if isinstance(error, requests.exceptions.ProxyError):
-        return "cannot be reached through the proxy"
-    return "cannot be reached" if isinstance(error, requests.ConnectionError) else "broke its answer off"
-
-
-def _failure(response: requests.Response, bearer: _Bearer) -> GithubError:
-    """Return the error that an answer amounts to."""
-    status, said = response.status_code, _said(response)
-    what = bearer.hidden_in(f"GitHub answered {status} to {_asked(response)}: {said or response.reason}")
-    if until := _limited_until(response):
-        return RateLimited(what, status, until)
-    if status >= 500:
-        return Unavailable(what, status)
-    if said is None:
-        return Unavailable(f"{what} (not in the form of its API: something else may have answered)", status)
-    if status in (404, 410, 451) or (status == 422 and "no commit found" in said.lower()):
-        return NotFound(what, status)
-    return (NotAllowed if status in (401, 403) else GithubError)(what, status)
-
-
-def _asked(response: requests.Response) -> str:
-    return f"{response.request.method} {response.url.partition('?')[0]}"
-
-
-def _said(response: requests.Response) -> str | None:
-    """Return the message of an error of GitHub's, or None where the answer is not in its form."""
-    try:
-        body = response.json()
-    except (ValueError, RecursionError):
-        return None
-    return str(body.get("message", ""))[:500] if isinstance(body, dict) else None
-
-
-def _limited_until(response: requests.Response) -> datetime.datetime | None:
-    """Return when the rate limit ends that an answer tells of, or None where it tells of none."""
-    if response.status_code not in (403, 429):
-        return None
-    if after := response.headers.get("Retry-After"):
-        return _moment(after, since=_now())
-    if response.headers.get("X-RateLimit-Remaining", "").strip() == "0":
-        return _moment(response.headers.get("X-RateLimit-Reset", ""), since=_EPOCH)
-    is_secondary = b"secondary rate limit" in response.content.lower()
-    return _now() + _MINUTE if is_secondary or response.status_code == 429 else None
-
-
-def _moment(header: str, since: datetime.datetime) -> datetime.datetime:
-    """Return the moment that seconds or a date stand for: at least a second ahead, a minute where it is neither."""
-    try:
-        if header.strip().isdigit():
-            found = since + datetime.timedelta(seconds=int(header))
-        else:
-            found = email.utils.parsedate_to_datetime(header).astimezone(datetime.UTC)
-    except (ValueError, OverflowError):
-        return _now() + _MINUTE
-    return max(found, _now() + datetime.timedelta(seconds=1))
-
-
-def _json(response: requests.Response) -> Any:
-    """Return what an answer holds. Raises Unavailable where that is no JSON."""
-    if not response.content:
-        return None
-    try:
-        return response.json()
-    except (ValueError, RecursionError):
-        what = f"{_asked(response)} was answered with something else than JSON: is it GitHub's API?"
-        raise Unavailable(what, response.status_code) from None
-
-
-def _object(value: Any) -> Row:
-    if not isinstance(value, dict):
-        raise Unavailable("GitHub's answer is no JSON object where it ought to be one")
-    return value
-
-
-def _rows(body: Any, name: str | None = None) -> list[Row]:
-    """Return the list that an answer is, or that it holds: by its name, or as the only one."""
-    lists = [body]
-    if isinstance(body, dict):
-        lists = [value for key, value in body.items() if isinstance(value, list) and name in (None, key)]
-    if len(lists) != 1 or not isinstance(lists[0], list):
-        raise Unavailable("GitHub's answer has no list where it ought to have one")
-    return lists[0]
+    return max(0.0, (error.until - now()).total_seconds())

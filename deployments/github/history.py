@@ -16,7 +16,8 @@ from django.utils import timezone
 
 from deployments.commits import CommitReport, record_commits
 from deployments.github import payloads
-from deployments.github.client import GithubClient, NotFound
+from deployments.github.answers import NotFound
+from deployments.github.client import GithubClient
 from deployments.github.connections import can_ask_about
 from deployments.jobs import NewJob, accept
 from deployments.models import (

@@ -15,16 +15,8 @@ import time_machine
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from deployments.github.client import (
-    AppAuth,
-    GithubClient,
-    GithubError,
-    NotAllowed,
-    NotFound,
-    RateLimited,
-    TokenAuth,
-    Unavailable,
-)
+from deployments.github.answers import GithubError, NotAllowed, NotFound, RateLimited, Unavailable
+from deployments.github.client import AppAuth, GithubClient, TokenAuth
 from tests.github.fake_github import TOKEN, FakeGithub, FakeRepository, make_commit, make_key, make_line, make_sha
 
 SHOP = "acme/shop"

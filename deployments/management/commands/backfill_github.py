@@ -9,7 +9,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from deployments.catalog import Catalog
 from deployments.encryption import Undecipherable
 from deployments.github import backfill, history
-from deployments.github.client import GithubClient, GithubError, RateLimited
+from deployments.github.answers import GithubError, RateLimited
+from deployments.github.client import GithubClient
 from deployments.github.connections import connection_for, note_use, open_client
 from deployments.management.arguments import find_workspace
 from deployments.management.progress import Bars
