@@ -242,7 +242,8 @@ def sparkline(values: Sequence[float | None], width: int = 120, height: int = 28
             lines.append([])
         else:
             lines[-1].append(f"{place * step:.1f},{height - 2 - (height - 4) * value / highest:.1f}")
-    return [" ".join(points) for points in lines if points]
+    # A line from a point to itself is a dot: its ends are round.
+    return [" ".join(points if len(points) > 1 else points * 2) for points in lines if points]
 
 
 def _layout(y_axis: dict[str, Any], *, legend: bool = False) -> dict[str, Any]:

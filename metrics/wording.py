@@ -1,8 +1,10 @@
 """The figures of a report in words: what pages, digests and badges say."""
 
+from typing import Any
+
 from deployments.units import duration, frequency, many, percent
 from metrics.models import Metric
-from metrics.reports import Comparison, Measures
+from metrics.reports import Comparison, DoraReport, Measures
 
 _WRITTEN = {
     Metric.CHANGE_LEAD_TIME: duration,
@@ -82,3 +84,18 @@ def tone(comparison: Comparison) -> str:
     if not comparison.is_signal or comparison.is_better is None:
         return ""
     return "good" if comparison.is_better else "bad"
+
+
+def figure_in_words(report: DoraReport, metric: Metric) -> dict[str, Any]:
+    """Return what cards and digests say of a figure: value, sample, range, what it was before, and how it changed."""
+    value, comparison = report.now.value(metric), report.comparisons[metric]
+    return {
+        "value": written(metric, value),
+        "no_data": report.no_data[metric],
+        "sample": sample_in_words(report.now, metric, report.selection.period.days),
+        "range": range_in_words(report.now, metric),
+        "before": written(metric, report.before.value(metric), value),
+        "change": change_in_words(metric, comparison),
+        "arrow": arrow(comparison),
+        "tone": tone(comparison),
+    }

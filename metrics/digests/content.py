@@ -17,7 +17,7 @@ from metrics.models import Goal, Metric
 from metrics.periods import Interval, Period
 from metrics.reports import DoraReport, dora_report
 from metrics.selections import Selection
-from metrics.wording import arrow, change_in_words, range_in_words, sample_in_words, tone, written
+from metrics.wording import figure_in_words, written
 
 _MOST_ROWS = 10
 _MOST_WAITING = 5
@@ -119,17 +119,10 @@ def _link(name: str, *args: object) -> str:
 
 
 def _line(report: DoraReport, metric: Metric, goal: Goal | None) -> Line:
-    value, comparison = report.now.value(metric), report.comparisons[metric]
+    value = report.now.value(metric)
     return Line(
         title=metric.label,
-        value=written(metric, value),
-        no_data=report.no_data[metric],
-        sample=sample_in_words(report.now, metric, report.selection.period.days),
-        range=range_in_words(report.now, metric),
-        before=written(metric, report.before.value(metric), value),
-        change=change_in_words(metric, comparison),
-        arrow=arrow(comparison),
-        tone=tone(comparison),
+        **figure_in_words(report, metric),
         goal=written(metric, goal.target) if goal else "",
         goal_is_met=is_met(goal, value) if goal else None,
     )

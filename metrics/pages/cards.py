@@ -10,7 +10,7 @@ from metrics.goals import is_met
 from metrics.levels import DISTRIBUTION_2025, NOTE_2025, Placed
 from metrics.models import Goal, Metric
 from metrics.reports import DoraReport
-from metrics.wording import arrow, change_in_words, range_in_words, sample_in_words, tone, written
+from metrics.wording import figure_in_words, written
 
 _IN_2025 = {
     Metric.DEPLOYMENT_FREQUENCY: "frequency",
@@ -58,21 +58,13 @@ def cards(report: DoraReport, goals: dict[str, Goal], extras: dict[str, Any]) ->
 
 def _card(report: DoraReport, metric: Metric, goal: Goal | None, extras: dict[str, Any]) -> Card:
     value = report.now.value(metric)
-    comparison = report.comparisons[metric]
     other: DoraReport | None = extras.get("other")
     shown = charts.Extras(**{**extras, "goal": goal.target if goal else None})
     return Card(
         metric=metric,
         slug=slug_of(metric),
         title=metric.label,
-        value=written(metric, value),
-        no_data=report.no_data[metric],
-        sample=sample_in_words(report.now, metric, report.selection.period.days),
-        range=range_in_words(report.now, metric),
-        before=written(metric, report.before.value(metric), value),
-        change=change_in_words(metric, comparison),
-        arrow=arrow(comparison),
-        tone=tone(comparison),
+        **figure_in_words(report, metric),
         level=report.levels.get(metric),
         distribution=_distribution(report, metric),
         goal=goal,

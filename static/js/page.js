@@ -29,6 +29,12 @@ document.addEventListener("change", (event) => {
   if (form && form.matches("[data-submit-on-change]")) form.requestSubmit();
 });
 
+// On a phone a row of tabs is wider than the window: the one that is open is in sight.
+for (const open of document.querySelectorAll("nav [aria-current], .segmented [aria-current]")) {
+  const row = open.closest("nav, .segmented");
+  row.scrollLeft = open.offsetLeft - row.offsetLeft - (row.clientWidth - open.offsetWidth) / 2;
+}
+
 // A search field above a long list of boxes to tick: those ticked stay in sight.
 for (const field of document.querySelectorAll("[data-narrows]")) field.hidden = false;
 
